@@ -1,0 +1,1 @@
+"""One file a collector: a pure `parse…()` and a `collect()`; registry.py lists them."""

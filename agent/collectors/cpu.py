@@ -1,0 +1,108 @@
+"""Processor time from /proc/stat: the whole host's shares, and how busy the busiest core is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent.context import Context
+from agent.proc import ProcFile
+from agent.sample import NoData, Sample
+from core.catalogue import host
+
+
+@dataclass(frozen=True, slots=True)
+class CpuTimes:
+    """Clock ticks since boot, as /proc/stat counts them (proc_stat(5)). Guest time is inside `user` and `nice`."""
+
+    user: int
+    nice: int
+    system: int
+    idle: int
+    iowait: int
+    irq: int
+    softirq: int
+    steal: int
+    guest: int
+    guest_nice: int
+
+    @property
+    def total(self) -> int:
+        """All ticks, each once."""
+        return self.user + self.nice + self.system + self.idle + self.iowait + self.irq + self.softirq + self.steal
+
+
+def parse_stat(text: str) -> tuple[CpuTimes, tuple[tuple[str, int, int], ...]]:
+    """The host's times, and for each online core its name, total and idle ticks."""
+    folded: CpuTimes | None = None
+    cores = []
+    for line in text.splitlines():
+        if not line.startswith("cpu"):
+            break  # the cpu lines come first
+        name, *fields = line.split()
+        ticks = [int(field) for field in fields[:10]]
+        if folded is None:
+            folded = CpuTimes(*(ticks + [0] * (10 - len(ticks))))
+        else:
+            cores.append((name, sum(ticks[:8]), ticks[3]))
+    if folded is None:
+        raise ValueError("no cpu line in /proc/stat")
+    return folded, tuple(cores)
+
+
+def shares(before: CpuTimes, after: CpuTimes) -> dict[str, float] | None:
+    """Percent of the host's processor time between two looks; None where no tick has passed between them.
+
+    As the CloudWatch agent counts: `active` is all but idle, so waiting for I/O counts as active; `user` is without
+    guests. The kernel lets iowait and steal go back now and then: a share is never below zero.
+    """
+    total = after.total - before.total
+    if total <= 0:
+        return None
+
+    def share(ticks: int) -> float:
+        return min(100.0, max(0.0, 100.0 * ticks / total))
+
+    return {
+        "active": share(total - (after.idle - before.idle)),
+        "user": share((after.user - before.user) - (after.guest - before.guest)),
+        "system": share(after.system - before.system),
+        "iowait": share(after.iowait - before.iowait),
+        "steal": share(after.steal - before.steal),
+    }
+
+
+class Cpu:
+    """Shares of the processor's time since the previous look; the first look has none."""
+
+    def __init__(self, context: Context) -> None:
+        self._file = ProcFile(context.proc_root / "stat")
+        self._before: CpuTimes | None = None
+        self._cores: dict[str, tuple[int, int]] = {}
+
+    def collect(self) -> Iterator[Sample]:
+        """The host's shares and the busiest core's."""
+        times, cores = parse_stat(self._file.read())
+        before, self._before = self._before, times
+        cores_before, self._cores = self._cores, {name: (total, idle) for name, total, idle in cores}
+        found = shares(before, times) if before is not None else None
+        if found is None:
+            raise NoData
+        yield Sample(host.CPU_USAGE_ACTIVE, found["active"])
+        yield Sample(host.CPU_USAGE_USER, found["user"])
+        yield Sample(host.CPU_USAGE_SYSTEM, found["system"])
+        yield Sample(host.CPU_USAGE_IOWAIT, found["iowait"])
+        yield Sample(host.CPU_USAGE_STEAL, found["steal"])
+        busiest = _busiest(cores_before, self._cores)
+        if busiest is not None:
+            yield Sample(host.CPU_USAGE_ACTIVE_MAX_CORE, busiest)
+
+
+def _busiest(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> float | None:
+    busiest = None
+    for name, (total, idle) in after.items():
+        if name not in before:
+            continue  # came online since
+        passed = total - before[name][0]
+        if passed > 0:
+            active = min(100.0, max(0.0, 100.0 * (passed - (idle - before[name][1])) / passed))
+            busiest = active if busiest is None else max(busiest, active)
+    return busiest

@@ -1,0 +1,46 @@
+"""SIMULATED GPUs, for demonstrations on machines that have none: made-up numbers, never a measurement.
+
+Only `gpu = "simulated"` in the configuration turns them on. The agent then logs a warning at its start and sends
+`agent_simulated_gpus`, so that nobody takes the numbers for a device's.
+"""
+
+import math
+from collections.abc import Callable
+
+from agent.gpu import Reading, Report
+
+GPUS = 2
+MEMORY_BYTES = 24 * 2**30
+PERIOD_SECONDS = 600.0
+
+
+class SimulatedGpus:
+    """Two invented GPUs under a slow wave of load; a function of time alone, so that it repeats."""
+
+    simulated = True
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+
+    def read(self) -> Report:
+        """The invented readings of this instant."""
+        return Report(tuple(simulate(index, self._monotonic()) for index in range(GPUS)))
+
+    def take_faults(self) -> dict[int, tuple[int, ...]]:
+        """Invented GPUs do not break."""
+        return dict.fromkeys(range(GPUS), ())
+
+
+def simulate(index: int, seconds: float) -> Reading:
+    """The invented reading of one GPU, `seconds` into the simulation."""
+    load = 0.5 + 0.35 * math.sin(2 * math.pi * (seconds / PERIOD_SECONDS + index / GPUS))
+    return Reading(
+        index=index,
+        utilization_percent=round(100 * load),
+        memory_utilization_percent=round(60 * load),
+        memory_used_bytes=int(MEMORY_BYTES * (0.35 + 0.3 * load)),
+        memory_total_bytes=MEMORY_BYTES,
+        temperature_celsius=round(38 + 34 * load),
+        power_watts=round(60 + 190 * load, 1),
+        uncorrected_errors=0,
+    )

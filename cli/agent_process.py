@@ -1,0 +1,124 @@
+"""The real agent as a process of its own, publishing this machine's metrics to the embedded AWS on its clock."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from cli.assembly import ROOT
+from core.config import Config
+from local.clients import Clients
+from local.world import World
+
+STOP_SECONDS = 10
+LOOK_BACK = timedelta(hours=3)
+NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+
+
+class AgentProcess:
+    """Runs `python -m agent` with the configuration that the agent stack deployed; a context manager."""
+
+    def __init__(self, world: World, config: Config) -> None:
+        """The agent stack of `config` must be deployed."""
+        self._world = world
+        self._config = config
+        self._folder = tempfile.TemporaryDirectory(prefix="mlwarden-agent-")
+        self._process: subprocess.Popen[bytes] | None = None
+        self.simulated = not NVIDIA_DRIVER.exists()
+
+    @property
+    def description(self) -> str:
+        """What it is and whose GPUs it shows."""
+        gpus = "no NVIDIA driver here, so its GPU is SIMULATED" if self.simulated else "real GPUs"
+        return f"this machine's own metrics ({gpus})"
+
+    def __enter__(self) -> Self:
+        path = Path(self._folder.name) / "agent.json"
+        path.write_text(json.dumps(self._settings()), encoding="utf-8")
+        with (Path(self._folder.name) / "agent.log").open("wb") as log:
+            self._process = self._start(path, log)
+        return self
+
+    def _start(self, path: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "agent", "run", "--config", str(path)],
+            cwd=ROOT,
+            env={
+                "PATH": os.environ.get("PATH", ""),
+                "AWS_ACCESS_KEY_ID": "agent",
+                "AWS_SECRET_ACCESS_KEY": "agent",
+                "AWS_REGION": self._world.region,
+                "AWS_EC2_METADATA_DISABLED": "true",
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._folder.cleanup()
+
+    def datapoints(self) -> list[dict[str, Any]]:
+        """Every series the agent sent, with its last minute's statistics and how many minutes arrived."""
+        with self._world.lock:
+            listed = self._world.cloudwatch.handle("ListMetrics", {"Namespace": "CWAgent"})["Metrics"]
+        return [found for metric in listed if (found := self._series(metric)) is not None]
+
+    def _series(self, metric: dict[str, Any]) -> dict[str, Any] | None:
+        now = self._world.clock.now()
+        with self._world.lock:
+            answer = self._world.cloudwatch.handle(
+                "GetMetricStatistics",
+                {
+                    "Namespace": metric["Namespace"],
+                    "MetricName": metric["MetricName"],
+                    "Dimensions": metric["Dimensions"],
+                    "StartTime": (now - LOOK_BACK).timestamp(),
+                    "EndTime": now.timestamp(),
+                    "Period": 60,
+                    "Statistics": ["Average", "Maximum", "SampleCount"],
+                },
+            )
+        points = sorted(answer["Datapoints"], key=lambda point: float(point["Timestamp"]))
+        if not points:
+            return None
+        last = points[-1]
+        return {
+            "metric": metric["MetricName"],
+            "dimensions": {one["Name"]: one["Value"] for one in metric["Dimensions"]},
+            "minutes": len(points),
+            "average": last["Average"],
+            "maximum": last["Maximum"],
+            "samples": last["SampleCount"],
+            "unit": last["Unit"],
+        }
+
+    def _settings(self) -> dict[str, Any]:
+        """The deployed parameter, with what only a laptop needs: where AWS is, whose clock, which host."""
+        name = f"/mlwarden/{self._config.deployment.stage}/agent"
+        clients = Clients(url=self._world.url, region=self._world.region)
+        deployed = tomllib.loads(clients.get("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+        clients.close()
+        hosts = [host for host in self._config.hosts if host.host]
+        return deployed | {
+            "endpoint_url": self._world.url,
+            "clock_url": self._world.url,
+            "region": self._world.region,
+            "host": hosts[0].host if hosts else "laptop",
+            "gpu": "simulated" if self.simulated else "auto",
+        }

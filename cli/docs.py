@@ -1,0 +1,101 @@
+"""`mlwarden docs`: the pages made from the catalogue, and a check that no page has gone stale."""
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from cli.assembly import ROOT, load_config
+from cli.errors import CommandError
+from core.catalogue import alarms, metrics
+from core.catalogue.alarm import Alarm, MetricAlarm
+from core.catalogue.metric import Metric
+
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+MADE = "Made by `make docs` from the catalogue; a change here is lost."
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("docs", help="write the generated pages of docs/")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a page or a link is stale")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the pages, or check them; raises CommandError naming every stale page and broken link."""
+    pages = generated()
+    if not options.check:
+        for path, text in pages.items():
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {path.relative_to(ROOT)}")
+        return 0
+    stale = [
+        f"{path.relative_to(ROOT)} is stale; `make docs` writes it anew"
+        for path, text in pages.items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
+    wrong = stale + [f"{page.relative_to(ROOT)}: no file behind the link {link}" for page, link in broken_links()]
+    if wrong:
+        raise CommandError("the docs are not right:\n" + "\n".join(wrong))
+    return 0
+
+
+def generated() -> dict[Path, str]:
+    """Each generated page's path and what it must hold."""
+    reference = ROOT / "docs" / "reference"
+    return {reference / "metrics.md": metrics_page(), reference / "alarms.md": alarms_page()}
+
+
+def metrics_page() -> str:
+    """The catalogue of metrics as a table a namespace."""
+    lines = ["# Metrics", MADE, "", "Every metric that an alarm or a dashboard may use.", ""]
+    for namespace in sorted({metric.namespace for metric in metrics.ALL}):
+        lines += [f"## {namespace}", "", "| metric | unit | dimensions | statistics | when emitted |", "|---|---|---|---|---|"]
+        lines += [_metric_row(metric) for metric in metrics.ALL if metric.namespace == namespace]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _metric_row(metric: Metric) -> str:
+    sets = "<br>".join(", ".join(sorted(names)) or "none" for names in metric.dimension_sets)
+    source = f"[{metric.name}]({metric.source})" if metric.source.startswith("https://") else metric.name
+    return f"| {source} | {metric.unit} | {sets} | {', '.join(metric.statistics)} | {metric.emitted} |"
+
+
+def alarms_page() -> str:
+    """The alarms that the default configuration makes."""
+    computed = alarms.compute(load_config(ROOT / "config" / "default.toml"))
+    lines = [
+        "# Alarms",
+        MADE,
+        "",
+        "What `config/default.toml` makes. Thresholds are in the unit that people read.",
+        "",
+        "| alarm | fires when | missing data | severity | announced |",
+        "|---|---|---|---|---|",
+    ]
+    return "\n".join([*lines, *(_alarm_row(alarm) for alarm in computed), ""])
+
+
+def _alarm_row(alarm: Alarm) -> str:
+    name = f"[{alarm.name}](../runbooks/{alarm.runbook}.md)"
+    if not isinstance(alarm, MetricAlarm):
+        return f"| {name} | {alarm.title}: {', '.join(alarm.children)} | - | {alarm.severity} | {alarm.delivery} |"
+    threshold = f"{alarm.threshold * alarm.display.scale:g} {alarm.display.unit}".strip()
+    minutes = alarm.period.total_seconds() / 60
+    when = (
+        f"{alarm.title}: {alarm.comparison.name.lower().replace('_', ' ')} {threshold}"
+        f" in {alarm.datapoints} of {alarm.periods} periods of {minutes:g} min"
+    )
+    return f"| {name} | {when} | {alarm.missing} | {alarm.severity} | {alarm.delivery} |"
+
+
+def broken_links() -> Iterator[tuple[Path, str]]:
+    """Each relative link of a Markdown page that leads to no file."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    for page in sorted(pages):
+        for link in LINK.findall(page.read_text(encoding="utf-8")):
+            target = link.split("#")[0]
+            if target and "://" not in target and not (page.parent / target).exists():
+                yield page, link

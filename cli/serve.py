@@ -1,0 +1,66 @@
+"""`mlwarden serve`: the embedded AWS in the foreground, for the AWS CLI, any SDK and the CDK CLI."""
+
+import argparse
+import signal
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cli import assembly
+from cli.errors import CommandError
+from local import server
+from local.clock import Clock
+from local.deployer import deploy
+from local.pace import Pace
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("serve", help="run the embedded AWS in the foreground, until Ctrl-C")
+    parser.add_argument("--port", type=int, default=4566, help="port on 127.0.0.1 (default 4566; 0 takes a free one)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--empty", action="store_true", help="deploy nothing")
+    what.add_argument("--config", type=Path, default=Path("config/default.toml"), help="what to deploy")
+    parser.add_argument("--clock", choices=("wall", "virtual"), default="wall", help="virtual stands still until told")
+    parser.add_argument("--start", type=_instant, help="the clock's first instant, ISO 8601 (default: now)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM."""
+    folder = None if options.empty else assembly.assembly(options.config)
+    clock = Clock(options.start or datetime.now(UTC).replace(microsecond=0))
+    with start(clock, port=options.port) as running:
+        if folder is not None:
+            deployment = deploy(running.world, folder)
+            clock.settle()
+            print(f"deployed {', '.join(deployment.stacks)}", flush=True)
+        print(f"serving AWS on {running.url} (account {running.world.account}, {running.world.region})", flush=True)
+        print(f"try: aws --endpoint-url {running.url} cloudwatch describe-alarms", flush=True)
+        stopped = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopped.set())
+        pace = Pace(clock)
+        if options.clock == "wall":
+            pace.start()
+        stopped.wait()
+        pace.stop()
+    return 0
+
+
+def start(clock: Clock, *, port: int) -> server.Running:
+    """Start the server; raises CommandError when the port is taken."""
+    try:
+        return server.start(clock=clock, port=port)
+    except OSError as error:
+        raise CommandError(
+            f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}; choose another with --port"
+        ) from error
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not ISO 8601, such as 2026-11-01T09:00:00Z") from None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

@@ -1,0 +1,85 @@
+"""The dashboard over all endpoints and hosts: what is wrong, and which of them it is."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from core.catalogue import endpoint as metrics
+from core.catalogue import endpoint_alarms, host_alarms, widgets
+from core.catalogue.alarm import Alarm, MetricAlarm, Severity
+from core.catalogue.widgets import Box, Canvas, Line, graph, line, metric_line
+
+if TYPE_CHECKING:
+    from core.config import Config, Endpoint
+
+ENDPOINTS_ON_ONE = 150
+"""So that an endpoint's nine metrics stay within the 2,500 that CloudWatch allows a dashboard, 500 a widget."""
+
+
+def body(config: "Config", endpoints: Sequence["Endpoint"], canvas: Canvas) -> dict[str, Any]:
+    """The dashboard's body for these endpoints, at most ENDPOINTS_ON_ONE, and all hosts' critical alarms."""
+    by_endpoint = {metrics.subject(one): endpoint_alarms.alarms(config, one) for one in endpoints}
+    parents = [alarms[-1].name for alarms in by_endpoint.values()]
+    others = [
+        alarm.name
+        for alarms in by_endpoint.values()
+        for alarm in alarms[:-1]
+        if isinstance(alarm, MetricAlarm) and alarm.severity is not Severity.CRITICAL
+    ]
+    hosts = [
+        alarm.name
+        for host in config.hosts
+        for alarm in host_alarms.alarms(config, host)
+        if alarm.severity is Severity.CRITICAL
+    ]
+    rows: list[Sequence[Box]] = [
+        [widgets.text(_header(config, len(endpoints)), height=2)],
+        widgets.lights(canvas, "Endpoints", parents),
+        widgets.lights(canvas, "Hosts, what is critical", hosts),
+    ]
+    if endpoints:
+        rows += [_symptoms(endpoints, [*by_endpoint.values()], canvas), _capacity([*by_endpoint.values()], canvas)]
+    return widgets.body([*rows, widgets.lights(canvas, "Endpoints, warnings", others)])
+
+
+def _header(config: "Config", endpoints: int) -> str:
+    deployment = config.deployment
+    return (
+        f"# {deployment.stage}: fleet\nowner **{deployment.owner}** · {endpoints} endpoint variants · "
+        f"{len(config.hosts)} hosts · [runbooks]({deployment.runbooks})"
+    )
+
+
+def _symptoms(endpoints: Sequence["Endpoint"], alarms: Sequence[Sequence[Alarm]], canvas: Canvas) -> list[Box]:
+    traffic = [
+        metric_line(metrics.INVOCATIONS, metrics.dimensions(one), "Sum", metrics.subject(one).label, key=f"n{number}")
+        for number, one in enumerate(endpoints)
+    ]
+    latency = [
+        metric_line(metrics.MODEL_LATENCY, metrics.dimensions(one), "p99", metrics.subject(one).label, key=f"n{number}")
+        for number, one in enumerate(endpoints)
+    ]
+    return [
+        graph(canvas, "Requests", traffic, unit="requests/min"),
+        graph(canvas, "5xx rate", _lines(alarms, "HighErrorRate"), unit="% of requests"),
+        graph(canvas, "p99 model latency", latency, unit="ms"),
+    ]
+
+
+def _capacity(alarms: Sequence[Sequence[Alarm]], canvas: Canvas) -> list[Box]:
+    shown = {"HighCPU": "CPU", "HighGPU": "GPU", "HighGPUMemory": "GPU memory"}
+    return [
+        graph(canvas, title, lines, unit="%")
+        for condition, title in shown.items()
+        if (lines := _lines(alarms, condition))
+    ]
+
+
+def _lines(alarms: Sequence[Sequence[Alarm]], condition: str) -> list[Line]:
+    """The series of one condition's alarm, a line an endpoint."""
+    own = [
+        alarm for each in alarms for alarm in each if isinstance(alarm, MetricAlarm) and alarm.condition == condition
+    ]
+    return [
+        line(alarm.queries, alarm.subject.label, display=alarm.display, key=f"n{number}")
+        for number, alarm in enumerate(own)
+    ]

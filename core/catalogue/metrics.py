@@ -1,0 +1,13 @@
+"""Every metric mlwarden knows."""
+
+from core.catalogue import endpoint, host, platform
+from core.catalogue.metric import Metric
+
+ALL: tuple[Metric, ...] = (*endpoint.METRICS, *host.METRICS, *platform.METRICS)
+
+_BY_NAME = {(metric.namespace, metric.name): metric for metric in ALL}
+
+
+def find(namespace: str, name: str) -> Metric | None:
+    """The metric of that namespace and name, or None: it does not exist."""
+    return _BY_NAME.get((namespace, name))

@@ -1,0 +1,262 @@
+"""PutMetricAlarm's and PutCompositeAlarm's parameters: what AWS refuses, and the alarm they state."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from core.catalogue.alarm import Comparison, MissingData
+from core.cloudwatch import composite, statistics
+from core.cloudwatch.evaluation import Condition
+from core.cloudwatch.limits import (
+    MAX_ACTION_ARN,
+    MAX_ACTIONS,
+    MAX_ALARM_DESCRIPTION,
+    MAX_ALARM_METRICS,
+    MAX_EVALUATED,
+    MAX_EVALUATED_LONG_PERIOD,
+    MAX_NAME,
+    MAX_TAG_KEY,
+    MAX_TAG_VALUE,
+    MAX_TAGS,
+    MAX_WARM_UP_MINUTES,
+    SUB_MINUTE_PERIODS,
+)
+from core.cloudwatch.queries import Query, in_expression, leaves, ordered, read, read_stat, yields_series
+from core.cloudwatch.refusal import unsupported, validation
+
+ACTION_SERVICES = ("sns", "lambda")
+_ACTIONS = ("OKActions", "AlarmActions", "InsufficientDataActions")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_PLAIN = ("MetricName", "Namespace", "Dimensions", "Period", "Unit", "Statistic", "ExtendedStatistic")
+_UNSUPPORTED = {
+    "EvaluationCriteria": "a PromQL alarm (EvaluationCriteria)",
+    "EvaluationInterval": "a PromQL alarm (EvaluationInterval)",
+    "ThresholdMetricId": "an anomaly detection alarm (ThresholdMetricId)",
+    "ActionConfiguration": "ActionConfiguration",
+}
+_BAND_OPERATORS = (
+    "LessThanLowerOrGreaterThanUpperThreshold",
+    "LessThanLowerThreshold",
+    "GreaterThanUpperThreshold",
+)
+_SUPPRESSOR = ("ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
+_FORMS = "MetricName with a static threshold, or Metrics with metric math"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPlan:
+    """What evaluating a metric alarm takes.
+
+    `queries` are in order of evaluation, the returned one among them; a plain alarm has one with a stat.
+    `explicit`: the alarm states its DatapointsToAlarm. `significant`: evaluate a percentile only where it has
+    samples enough.
+    """
+
+    queries: tuple[Query, ...]
+    returned: Query
+    condition: Condition
+    period: timedelta
+    explicit: bool
+    significant: bool
+    warm_up: "WarmUp | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """How long after its creation an alarm stays in INSUFFICIENT_DATA, without actions.
+
+    Unless it is `whole`, it ends as soon as every period of the alarm's window has a datapoint (API reference,
+    WarmUpConfiguration).
+    """
+
+    duration: timedelta
+    whole: bool
+
+
+def plan(params: Mapping[str, Any], *, account: str = "") -> MetricPlan:
+    """The alarm that PutMetricAlarm's parameters state. Raises Refusal.
+
+    Forms that are not supported yet are refused by name: anomaly bands, Metrics Insights, PromQL, wall-clock
+    windows.
+    """
+    check_common(params)
+    for field, what in _UNSUPPORTED.items():
+        if params.get(field) is not None:
+            raise unsupported(what, _FORMS)
+    window = params.get("EvaluationWindow")
+    if window is not None and "SlidingWindow" not in window:
+        raise unsupported("a wall-clock window (EvaluationWindow.WallClockWindow)", "SlidingWindow")
+    queries = _queries(params, account)
+    returned = next(query for query in queries if query.returned)
+    period = leaves(returned, queries)[0].period
+    condition = _condition(params, default_treatment(queries))
+    _check_period(period, condition.periods)
+    percentile = returned.stat is not None and statistics.percentile_of(returned.stat.statistic) is not None
+    low = params.get("EvaluateLowSampleCountPercentile")
+    if low not in (None, "", "evaluate", "ignore"):
+        raise validation(f"EvaluateLowSampleCountPercentile must be evaluate or ignore, not {low}")
+    return MetricPlan(
+        queries=ordered(queries),
+        returned=returned,
+        condition=condition,
+        period=timedelta(seconds=period),
+        explicit=params.get("DatapointsToAlarm") is not None,
+        significant=low == "ignore" and percentile,
+        warm_up=_warm_up(params.get("WarmUpConfiguration")),
+    )
+
+
+def _warm_up(configuration: Mapping[str, Any] | None) -> WarmUp | None:
+    if configuration is None:
+        return None
+    minutes = configuration.get("WarmUpPeriodDurationInMinutes")
+    if not isinstance(minutes, int) or not 1 <= minutes <= MAX_WARM_UP_MINUTES:
+        raise validation(f"WarmUpPeriodDurationInMinutes must be between 1 and {MAX_WARM_UP_MINUTES}, not {minutes}")
+    whole = bool(configuration.get("OnlyStartEvaluatingAfterWarmUpPeriodEnds", False))
+    return WarmUp(timedelta(minutes=minutes), whole)
+
+
+def rule(params: Mapping[str, Any]) -> composite.Rule:
+    """The rule that PutCompositeAlarm's parameters state. Raises Refusal."""
+    check_common(params)
+    for field in _SUPPRESSOR:
+        if params.get(field) is not None:
+            raise unsupported(f"{field} of a composite alarm", "composite alarms without a suppressor")
+    text = params.get("AlarmRule")
+    if not isinstance(text, str) or not text or text != text.strip():
+        raise validation("AlarmRule must not contain leading or trailing whitespace or be null")
+    try:
+        return composite.parse(text)
+    except composite.RuleError as error:
+        raise validation(f"Invalid AlarmRule: {error.message}") from error
+
+
+def check_common(params: Mapping[str, Any]) -> None:
+    """Refuse a name, description, actions or tags that no alarm may have."""
+    name = params.get("AlarmName")
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME or _CONTROL.search(name):
+        raise validation(
+            f"1 validation error detected: Value '{name}' at 'alarmName' failed to satisfy constraint: Member must "
+            f"have length between 1 and {MAX_NAME} and hold no control characters"
+        )
+    if len(params.get("AlarmDescription") or "") > MAX_ALARM_DESCRIPTION:
+        raise validation(
+            "1 validation error detected: Value at 'alarmDescription' failed to satisfy constraint: Member must have "
+            f"length less than or equal to {MAX_ALARM_DESCRIPTION}"
+        )
+    for field in _ACTIONS:
+        actions = params.get(field) or []
+        if len(actions) > MAX_ACTIONS:
+            raise validation(f"{field} must not have more than {MAX_ACTIONS} entries, not {len(actions)}")
+        for action in actions:
+            if not isinstance(action, str) or not action.startswith("arn:") or len(action) > MAX_ACTION_ARN:
+                raise validation(f"Invalid action in {field}: {action!r} is no ARN")
+            if action.split(":")[2] not in ACTION_SERVICES:
+                raise unsupported(f"the action {action} in {field}", "SNS topics, Lambda functions")
+        if len(set(actions)) < len(actions):
+            raise validation(f"{field} must not contain duplicates")
+    check_tags(params.get("Tags") or [])
+
+
+def check_tags(tags: Sequence[Mapping[str, str]]) -> None:
+    """Refuse tags that no alarm or dashboard may have."""
+    if len(tags) > MAX_TAGS:
+        raise validation(f"Tags must not have more than {MAX_TAGS} entries, not {len(tags)}")
+    for tag in tags:
+        key, value = tag.get("Key", ""), tag.get("Value", "")
+        if not 1 <= len(key) <= MAX_TAG_KEY or key.startswith("aws:") or len(value) > MAX_TAG_VALUE:
+            raise validation(f"Invalid tag {key!r}: a key has 1 to {MAX_TAG_KEY} characters, none reserved by aws:")
+
+
+def default_treatment(queries: Sequence[Query]) -> MissingData:
+    """How missing data are treated where the alarm does not say: AWS/DynamoDB's are ignored.
+
+    User Guide, Configuring how CloudWatch alarms treat missing data.
+    """
+    namespaces = {query.stat.namespace for query in queries if query.stat is not None}
+    return MissingData.IGNORE if namespaces == {"AWS/DynamoDB"} else MissingData.MISSING
+
+
+def _queries(params: Mapping[str, Any], account: str) -> tuple[Query, ...]:
+    items = params.get("Metrics")
+    if items:
+        extra = [field for field in _PLAIN if params.get(field)]
+        if extra:
+            raise validation(f"{', '.join(extra)} cannot be specified together with Metrics")
+        return _math(items, account)
+    if not params.get("MetricName"):
+        raise validation("One of MetricName, Metrics and EvaluationCriteria must be specified")
+    if bool(params.get("Statistic")) == bool(params.get("ExtendedStatistic")):
+        raise validation("Exactly one of Statistic and ExtendedStatistic must be specified")
+    if params.get("Statistic") and params["Statistic"] not in statistics.BASIC:
+        raise validation(
+            f"The value {params['Statistic']} for parameter Statistic is invalid: it is one of "
+            + ", ".join(statistics.BASIC)
+        )
+    stat = read_stat(
+        namespace=params.get("Namespace"),
+        name=params["MetricName"],
+        items=params.get("Dimensions"),
+        statistic=params.get("Statistic") or params.get("ExtendedStatistic"),
+        period=params.get("Period"),
+        unit=params.get("Unit"),
+    )
+    return (Query("m1", stat, None, "", "", returned=True),)
+
+
+def _math(items: Sequence[Mapping[str, Any]], account: str) -> tuple[Query, ...]:
+    queries = read(items, account=account)
+    stats = [query.stat for query in queries if query.stat is not None]
+    if len(stats) > MAX_ALARM_METRICS:
+        raise validation(f"An alarm may have at most {MAX_ALARM_METRICS} metrics, not {len(stats)}")
+    returned = [query for query in queries if query.returned]
+    if len(returned) != 1:
+        raise validation(
+            "Exactly one element of the Metrics list should return data, not "
+            + (", ".join(query.id for query in returned) or "none")
+        )
+    if not leaves(returned[0], queries):
+        raise validation(f"The expression of {returned[0].id} must rest on at least one metric")
+    if not yields_series(returned[0], ordered(queries)):
+        raise in_expression(returned[0].id, "its result is a scalar; it must be a time series")
+    if len({stat.period for stat in stats}) > 1:
+        raise validation("The Period must be the same for all metrics of an alarm")
+    return queries
+
+
+def _condition(params: Mapping[str, Any], default: MissingData) -> Condition:
+    operator = params.get("ComparisonOperator")
+    if operator in _BAND_OPERATORS:
+        raise unsupported(f"ComparisonOperator {operator} (anomaly detection)", ", ".join(Comparison))
+    if operator not in tuple(Comparison):
+        raise validation(f"ComparisonOperator must be one of {', '.join(Comparison)}, not {operator}")
+    threshold = params.get("Threshold")
+    if not isinstance(threshold, int | float):
+        raise validation("Threshold is required for alarms based on static thresholds")
+    periods = params.get("EvaluationPeriods")
+    if not isinstance(periods, int) or periods < 1:
+        raise validation(f"EvaluationPeriods must be an integer greater than 0, not {periods}")
+    datapoints = params.get("DatapointsToAlarm")
+    datapoints = periods if datapoints is None else datapoints
+    if not isinstance(datapoints, int) or not 1 <= datapoints <= periods:
+        raise validation(f"DatapointsToAlarm must be between 1 and EvaluationPeriods ({periods}), not {datapoints}")
+    treatment = params.get("TreatMissingData") or default
+    if treatment not in tuple(MissingData):
+        raise validation(f"TreatMissingData must be one of {', '.join(MissingData)}, not {treatment}")
+    return Condition(Comparison(operator), float(threshold), datapoints, periods, MissingData(treatment))
+
+
+def _check_period(period: int, periods: int) -> None:
+    if period not in SUB_MINUTE_PERIODS and period % 60:
+        raise validation(f"Period must be 10, 20, 30 or a multiple of 60, not {period}")
+    evaluated = timedelta(seconds=period * periods)
+    if period < 3600 and evaluated > MAX_EVALUATED:
+        raise validation(
+            "Metrics cannot be checked across more than a day (EvaluationPeriods * Period must be <= 86400)."
+        )
+    if evaluated > MAX_EVALUATED_LONG_PERIOD:
+        raise validation(
+            "Metrics cannot be checked across more than a week (EvaluationPeriods * Period must be <= 604800)."
+        )

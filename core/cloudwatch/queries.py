@@ -1,0 +1,191 @@
+"""Lists of metric queries, as GetMetricData and metric-math alarms take them: checked, parsed and put in order."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.cloudwatch import expression, statistics
+from core.cloudwatch.datums import Dimensions, dimensions
+from core.cloudwatch.limits import MAX_DIMENSIONS, MAX_EXPRESSION, UNITS
+from core.cloudwatch.refusal import Refusal, unsupported, validation
+
+_ID = re.compile(r"[a-z][A-Za-z0-9_]{0,254}")
+_INSIGHTS = re.compile(r"\s*SELECT\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """One statistic of one series. `period` is in seconds; `unit` is None when any unit will do."""
+
+    namespace: str
+    name: str
+    dimensions: Dimensions
+    statistic: str
+    period: int
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One entry of a list: a statistic, or an expression over other entries."""
+
+    id: str
+    stat: Stat | None
+    expression: expression.Expression | None
+    text: str
+    label: str
+    returned: bool
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The ids that the expression refers to."""
+        if self.expression is None:
+            return ()
+        return tuple(reference.id for reference in expression.references(self.expression))
+
+
+def read(items: Sequence[Mapping[str, Any]], *, account: str = "") -> tuple[Query, ...]:
+    """The queries that `items` state, in the order given. Raises Refusal (ValidationError).
+
+    A query of another account than `account` is refused: there is only one.
+    """
+    queries = tuple(_read(item, number, account) for number, item in enumerate(items, start=1))
+    seen: set[str] = set()
+    for query in queries:
+        if query.id in seen:
+            raise validation(f"The values for parameter id in MetricDataQueries are not unique: {query.id}")
+        seen.add(query.id)
+    for query in queries:
+        for reference in expression.references(query.expression) if query.expression else ():
+            if reference.id not in seen:
+                raise in_expression(
+                    query.id,
+                    f"unknown id {reference.id} at position {reference.position}; known: "
+                    + ", ".join(sorted(seen - {query.id})),
+                )
+    ordered(queries)
+    return queries
+
+
+def in_expression(id_: str, message: str) -> Refusal:
+    """A refusal that names the expression it is about."""
+    return validation(f"Error in expression '{id_}': {message}")
+
+
+def ordered(queries: Sequence[Query]) -> tuple[Query, ...]:
+    """The same queries, each after those that it refers to. Raises Refusal when they go round in a circle."""
+    by_id = {query.id: query for query in queries}
+    done: dict[str, Query] = {}
+    path: list[str] = []
+
+    def visit(query: Query) -> None:
+        if query.id in done:
+            return
+        if query.id in path:
+            circle = " -> ".join((*path[path.index(query.id) :], query.id))
+            raise in_expression(query.id, f"the expressions refer to one another in a circle: {circle}")
+        path.append(query.id)
+        for need in query.needs:
+            visit(by_id[need])
+        path.pop()
+        done[query.id] = query
+
+    for query in queries:
+        visit(query)
+    return tuple(done.values())
+
+
+def leaves(query: Query, queries: Sequence[Query]) -> tuple[Stat, ...]:
+    """The statistics that a query rests on."""
+    by_id = {one.id: one for one in queries}
+    seen: dict[str, None] = {}
+    waiting = [query.id]
+    while waiting:
+        id_ = waiting.pop()
+        if id_ not in seen:
+            seen[id_] = None
+            waiting.extend(by_id[id_].needs)
+    return tuple(stat for id_ in seen if (stat := by_id[id_].stat) is not None)
+
+
+def yields_series(query: Query, queries: Sequence[Query]) -> bool:
+    """Whether the query's result is a series, which does not depend on the data. Raises Refusal.
+
+    `queries` are in order of evaluation.
+    """
+    values: dict[str, expression.Value] = {}
+    for one in queries:
+        if one.expression is None:
+            values[one.id] = (None,)
+            continue
+        try:
+            values[one.id] = expression.evaluate(one.expression, values)
+        except expression.ExpressionError as error:
+            raise in_expression(one.id, error.message) from error
+    return isinstance(values[query.id], tuple)
+
+
+def read_stat(
+    *, namespace: object, name: object, items: object, statistic: object, period: object, unit: object
+) -> Stat:
+    """A statistic of a series from the parameters that state it. Raises Refusal."""
+    if not isinstance(namespace, str) or not namespace:
+        raise validation("The parameter Namespace is required.")
+    if not isinstance(name, str) or not name:
+        raise validation("The parameter MetricName is required.")
+    if not isinstance(statistic, str) or not statistic:
+        raise validation("The parameter Stat is required.")
+    statistics.reader(statistic)
+    if unit is not None and unit not in UNITS:
+        raise validation(f"The value {unit} for parameter Unit is invalid.")
+    if not isinstance(period, int) or isinstance(period, bool) or period < 1:
+        raise validation(f"The value {period} for parameter Period is invalid: it is a number of seconds.")
+    listed = list(items) if isinstance(items, list | tuple) else []
+    if len(listed) > MAX_DIMENSIONS:
+        raise validation(f"The collection Dimensions must not have a size greater than {MAX_DIMENSIONS}.")
+    pairs = dimensions(listed)
+    if len({pair[0] for pair in pairs}) < len(pairs):
+        raise validation("A metric cannot have two dimensions of the same name.")
+    return Stat(namespace, name, pairs, statistic, period, str(unit) if unit is not None else None)
+
+
+def _read(item: Mapping[str, Any], number: int, account: str) -> Query:
+    id_ = item.get("Id")
+    if not isinstance(id_, str) or _ID.fullmatch(id_) is None:
+        raise validation(
+            f"The value {id_} for parameter MetricDataQueries.member.{number}.Id is not matching the expected "
+            "pattern ^[a-z][a-zA-Z0-9_]*$."
+        )
+    text = item.get("Expression")
+    stat = item.get("MetricStat")
+    if (text is None) == (stat is None):
+        raise validation(f"Exactly one of MetricStat and Expression must be specified for the query {id_}.")
+    if item.get("AccountId") not in (None, "", account):
+        raise unsupported(f"AccountId {item['AccountId']} of the query {id_}", f"the account {account} itself")
+    label = item.get("Label") or ""
+    returned = item.get("ReturnData", True) is not False
+    if stat is None:
+        return Query(id_, None, parse_expression(id_, str(text)), str(text), label, returned)
+    metric = stat.get("Metric") or {}
+    wanted = read_stat(
+        namespace=metric.get("Namespace"),
+        name=metric.get("MetricName"),
+        items=metric.get("Dimensions"),
+        statistic=stat.get("Stat"),
+        period=stat.get("Period"),
+        unit=stat.get("Unit"),
+    )
+    return Query(id_, wanted, None, "", label, returned)
+
+
+def parse_expression(id_: str, text: str) -> expression.Expression:
+    """The tree of the expression of the query `id_`. Raises Refusal, with the position."""
+    if len(text) > MAX_EXPRESSION:
+        raise in_expression(id_, f"it holds at most {MAX_EXPRESSION} characters, not {len(text)}")
+    if _INSIGHTS.match(text):
+        raise in_expression(id_, "Metrics Insights queries (SELECT ...) are not supported yet")
+    try:
+        return expression.parse(text)
+    except expression.ExpressionError as error:
+        raise in_expression(id_, error.message) from error

@@ -1,0 +1,1 @@
+"""Findings of Compute Optimizer, Cost Optimization Hub and Inference Recommender as ranked recommendations."""

@@ -1,0 +1,1 @@
+"""The functions: each gathers, lets core decide, and acts."""

@@ -1,0 +1,119 @@
+"""The WSGI application of the embedded AWS: control routes, then identity, then own services, then moto."""
+
+import io
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.backends import list_of_moto_modules
+from moto.core.request import Request
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.test import run_wsgi_app
+from werkzeug.wrappers import Response
+
+from local import answers, control, wire
+from local.answers import Answer
+from local.errors import ServiceError
+from local.services import Services
+from local.wire import Call
+from local.world import World
+
+log = logging.getLogger(__name__)
+
+CLOUDWATCH_PROTOCOLS = (
+    "CloudWatch is served by JSON 1.0 (X-Amz-Target: GraniteServiceVersion20100801.<operation>), as boto3 1.44 and "
+    "the AWS CLI of the same age send it; this request came by {}"
+)
+
+
+class _Moto(DomainDispatcherApplication):
+    """moto's dispatcher, which says what is missing instead of failing on it."""
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        """moto's name for the service at `host`."""
+        known = host is None or host == "moto_api" or host in list_of_moto_modules()
+        if not known and not any(pattern.match(f"http://{host}") for _, pattern in self.backend_url_patterns):
+            service = (host or "").split(".")[0]
+            raise ServiceError("UnknownService", f"the embedded AWS has no service {service!r}", 501)
+        return super().get_backend_for_host(host)
+
+
+class Application:
+    """Serves one world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._services = Services(world)
+        self._moto = _Moto(create_backend_app)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """WSGI."""
+        request = Request(environ)
+        ours = request.path.startswith(control.PREFIX)
+        answer = self._control(request) if ours else self._serve(request)
+        response = Response(answer.body, answer.status)
+        response.headers.clear()
+        response.headers.extend(answer.headers)
+        if "Content-Length" not in response.headers:
+            response.headers["Content-Length"] = str(len(answer.body))
+        return response(environ, start_response)
+
+    def _control(self, request: Request) -> Answer:
+        try:
+            return control.respond(self._world, request)
+        except Exception as error:
+            log.exception("due work failed", extra={"path": request.path})
+            return Answer(500, (("Content-Type", "text/plain"),), f"{type(error).__name__}: {error}\n".encode())
+
+    def _serve(self, request: Request) -> Answer:
+        request_id = self._world.next_id("request")
+        call: Call | None = None
+        try:
+            call = wire.read(request)
+            return self._answer(call, request, request_id)
+        except ServiceError as problem:
+            return answers.error(call, problem, request_id)
+        except Exception as error:
+            what = f"{call.service} {call.operation}" if call else request.path
+            log.exception("a call failed inside the embedded AWS", extra={"call": what})
+            failure = ServiceError("InternalFailure", f"{what}: {type(error).__name__}: {error}", 500)
+            return answers.error(call, failure, request_id)
+
+    def _answer(self, call: Call, request: Request, request_id: str) -> Answer:
+        world = self._world
+        with world.lock:
+            world.access.check_request(
+                access_key=call.access_key,
+                service=call.service,
+                operation=call.operation,
+                params=call.params,
+                request=request,
+            )
+        if call.service == "cloudwatch" and call.protocol is not wire.Protocol.JSON_1_0:
+            raise ServiceError("InvalidAction", CLOUDWATCH_PROTOCOLS.format(call.protocol))
+        if (handler := self._services.unlocked(call)) is not None:
+            return handler(call, request_id)
+        with world.lock:
+            if (own := self._services.handler(call)) is not None:
+                return answers.result(call, own(call.operation, call.params), request_id)
+            self._services.before(call)
+            answer = self._ask_moto(call, request)
+            if answer.status < 300:
+                self._services.after(call)
+            return answer
+
+    def _ask_moto(self, call: Call, request: Request) -> Answer:
+        environ = dict(request.environ)
+        environ["wsgi.input"] = io.BytesIO(call.body)
+        environ["CONTENT_LENGTH"] = str(len(call.body))
+        environ.pop("wsgi.input_terminated", None)
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        if call.service != "s3":
+            environ.pop("HTTP_CONTENT_ENCODING", None)
+        for key in [key for key in environ if key.startswith("werkzeug.")]:
+            del environ[key]
+        try:
+            chunks, status, headers = run_wsgi_app(self._moto, environ, buffered=True)
+        except NotImplementedError as error:
+            raise ServiceError("NotImplemented", f"{call.service} {call.operation}: {error}", 501) from error
+        return Answer(int(status.split()[0]), tuple(headers), b"".join(chunks))

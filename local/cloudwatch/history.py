@@ -1,0 +1,111 @@
+"""Alarm history: what changed, why, and which actions ran; kept for thirty days."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.cloudwatch.datums import epoch
+from core.cloudwatch.limits import HISTORY_KEPT, MAX_ALARM_RECORDS, MAX_HISTORY_DATA, MAX_HISTORY_SUMMARY
+from core.cloudwatch.refusal import validation
+from local.cloudwatch import notices, paging
+from local.cloudwatch.records import Alarm, Status, kind
+
+_TYPES = ("ConfigurationUpdate", "StateUpdate", "Action", "AlarmContributorStateUpdate", "AlarmContributorAction")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of an alarm's history. `data` is JSON."""
+
+    name: str
+    alarm_type: str
+    at: datetime
+    item_type: str
+    summary: str
+    data: str
+
+
+class History:
+    """The history of every alarm; it outlives the alarm."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._items: dict[str, list[Item]] = {}
+
+    def state_changed(self, alarm: Alarm, previous: Status, current: Status) -> None:
+        """A StateUpdate."""
+        states = {"oldState": notices.history_state(previous), "newState": notices.history_state(current)}
+        summary = f"Alarm updated from {previous.value} to {current.value}"
+        self._add(alarm, "StateUpdate", summary, {"version": "1.0", **states})
+
+    def configured(self, alarm: Alarm, operation: str) -> None:
+        """A ConfigurationUpdate; `operation` is Create, Update or Delete."""
+        verb = {"Create": "created", "Update": "updated", "Delete": "deleted"}[operation]
+        data = {"version": "1.0", "type": operation, f"{verb}Alarm": alarm.params}
+        self._add(alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" {verb}', data)
+
+    def acted(self, alarm: Alarm, *, action: str, updated: datetime, published: str, error: str) -> None:
+        """An Action that was carried out, or failed with `error`."""
+        summary = f"Failed to execute action {action}" if error else f"Successfully executed action {action}"
+        data = {
+            "actionState": "Failed" if error else "Succeeded",
+            "stateUpdateTimestamp": notices.milliseconds(updated),
+            "notificationResource": action,
+            "publishedMessage": published or None,
+            "error": error or None,
+        }
+        self._add(alarm, "Action", summary, data)
+
+    def describe(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """DescribeAlarmHistory."""
+        wanted = params.get("HistoryItemType")
+        if wanted not in (None, *_TYPES):
+            raise validation(f"HistoryItemType must be one of {', '.join(_TYPES)}, not {wanted}")
+        size = params.get("MaxRecords") or MAX_ALARM_RECORDS
+        if not 1 <= size <= MAX_ALARM_RECORDS:
+            raise validation(f"MaxRecords must be between 1 and {MAX_ALARM_RECORDS}, not {size}")
+        types = params.get("AlarmTypes") or ["MetricAlarm", "CompositeAlarm"]
+        since = (self._now() - HISTORY_KEPT).timestamp()
+        start = max(since, epoch(params.get("StartDate") or 0))
+        end = epoch(params["EndDate"]) if params.get("EndDate") is not None else float("inf")
+        name = params.get("AlarmName")
+        lists = [self._items.get(name, [])] if name else list(self._items.values())
+        found = [
+            item
+            for items in lists
+            for item in items
+            if item.alarm_type in types and wanted in (None, item.item_type) and start <= item.at.timestamp() <= end
+        ]
+        found.sort(key=lambda item: item.at)
+        if params.get("ScanBy") != "TimestampAscending":
+            found.reverse()
+        listed, token = paging.page(found, size, params.get("NextToken"))
+        return {"AlarmHistoryItems": [_described(item) for item in listed], **({"NextToken": token} if token else {})}
+
+    def _add(self, alarm: Alarm, item_type: str, summary: str, data: Mapping[str, Any]) -> None:
+        item = Item(alarm.name, kind(alarm), self._now(), item_type, summary[:MAX_HISTORY_SUMMARY], _fitting(data))
+        self._items.setdefault(alarm.name, []).append(item)
+
+
+def _fitting(data: Mapping[str, Any]) -> str:
+    """The data as JSON; where that is too long, without its longest parts, so that it stays JSON."""
+    kept = dict(data)
+    while len(text := json.dumps(kept, separators=(",", ":"), default=str)) > MAX_HISTORY_DATA:
+        longest = max(kept, key=lambda key: len(json.dumps(kept[key], default=str)))
+        inner = kept[longest]
+        has_reason_data = isinstance(inner, dict) and "stateReasonData" in inner
+        kept[longest] = {key: inner[key] for key in inner if key != "stateReasonData"} if has_reason_data else None
+    return text
+
+
+def _described(item: Item) -> dict[str, Any]:
+    return {
+        "AlarmName": item.name,
+        "AlarmType": item.alarm_type,
+        "Timestamp": item.at.timestamp(),
+        "HistoryItemType": item.item_type,
+        "HistorySummary": item.summary,
+        "HistoryData": item.data,
+    }

@@ -1,0 +1,75 @@
+"""Every alarm there is, by name, and the orders in which alarms are evaluated."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from core.cloudwatch import evaluation
+from local.cloudwatch.records import Alarm, CompositeAlarm, MetricAlarm
+
+_MINUTE = timedelta(minutes=1)
+
+
+class Registry:
+    """The live alarms. Metric and composite alarms share one space of names."""
+
+    def __init__(self) -> None:
+        self.metric: dict[str, MetricAlarm] = {}
+        self.composite: dict[str, CompositeAlarm] = {}
+        self._sub_minute: dict[str, MetricAlarm] = {}
+        self._order: tuple[CompositeAlarm, ...] | None = ()
+
+    def put(self, alarm: Alarm) -> None:
+        """Add an alarm, or put it in the place of the one with its name."""
+        if isinstance(alarm, CompositeAlarm):
+            self.composite[alarm.name] = alarm
+            self._order = None
+            return
+        self.metric[alarm.name] = alarm
+        self._sub_minute.pop(alarm.name, None)
+        if alarm.plan.period < _MINUTE:
+            self._sub_minute[alarm.name] = alarm
+
+    def remove(self, alarm: Alarm) -> None:
+        """Take an alarm away."""
+        if isinstance(alarm, CompositeAlarm):
+            del self.composite[alarm.name]
+            self._order = None
+            return
+        del self.metric[alarm.name]
+        self._sub_minute.pop(alarm.name, None)
+
+    def find(self, name: str) -> Alarm | None:
+        """The alarm of that name, of whichever type."""
+        return self.metric.get(name) or self.composite.get(name)
+
+    def all(self) -> tuple[Alarm, ...]:
+        """Every alarm."""
+        return (*self.metric.values(), *self.composite.values())
+
+    def parents(self, name: str) -> tuple[CompositeAlarm, ...]:
+        """The composites whose rules name the alarm."""
+        return tuple(alarm for alarm in self.composite.values() if name in alarm.children)
+
+    def due(self, at: datetime) -> tuple[MetricAlarm, ...]:
+        """The metric alarms to evaluate at an instant that is a multiple of ten seconds."""
+        alarms: Iterable[MetricAlarm] = self._sub_minute.values() if at.second else self.metric.values()
+        return tuple(
+            alarm for alarm in alarms if evaluation.is_due(at, alarm.plan.period, alarm.plan.condition.periods)
+        )
+
+    def composites(self) -> tuple[CompositeAlarm, ...]:
+        """The composites, each after its children, without those in a circle and those that rest on one.
+
+        Evaluation stops where a circle is found (API reference, PutCompositeAlarm).
+        """
+        if self._order is None:
+            self._order = self._ordered()
+        return self._order
+
+    def _ordered(self) -> tuple[CompositeAlarm, ...]:
+        order: dict[str, CompositeAlarm] = {}
+        waiting = dict(self.composite)
+        while ready := [alarm for alarm in waiting.values() if waiting.keys().isdisjoint(alarm.children)]:
+            for alarm in ready:
+                order[alarm.name] = waiting.pop(alarm.name)
+        return tuple(order.values())

@@ -1,0 +1,35 @@
+"""How each resource type becomes real: one file per service, one table of all types."""
+
+from local.deployer.resources import (
+    cdk,
+    cloudwatch,
+    dynamodb,
+    events,
+    iam,
+    kms,
+    lambda_,
+    logs,
+    s3,
+    sagemaker,
+    sns,
+    sqs,
+    ssm,
+)
+from local.deployer.resources.kind import Kind
+
+KINDS: dict[str, Kind] = {
+    **cdk.KINDS,
+    **cloudwatch.KINDS,
+    **dynamodb.KINDS,
+    **events.KINDS,
+    **iam.KINDS,
+    **kms.KINDS,
+    **lambda_.KINDS,
+    **logs.KINDS,
+    **s3.KINDS,
+    **sagemaker.KINDS,
+    **sns.KINDS,
+    **sqs.KINDS,
+    **ssm.KINDS,
+}
+"""Every resource type that can be deployed, by its CloudFormation name."""

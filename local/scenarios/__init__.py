@@ -1,0 +1,1 @@
+"""Incidents that can be made to happen on the embedded AWS."""

@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+
+from agent.collectors.registry import COLLECTORS
+from agent.config import COLLECTORS as NAMES
+from agent.config import Config, ConfigError, load
+from agent.sources import read
+from tests.agent.fakes import NOON, loopback
+
+
+def test_nothing_is_a_whole_configuration():
+    assert Config() == load("")
+
+
+def test_toml_and_json_say_the_same():
+    assert load('sample_seconds = 10\ndisk_paths = ["/", "/data"]') == load(
+        '{"sample_seconds": 10, "disk_paths": ["/", "/data"]}'
+    )
+
+
+def test_every_problem_is_reported_with_its_key_and_what_would_be_right():
+    with pytest.raises(ConfigError) as caught:
+        load(
+            'sample_second = 5\npublish_seconds = 61\nsample_seconds = "5"\ngpu = "maybe"\ncollectors = ["cpus"]\n'
+            'disk_paths = ["data"]\nendpoint_url = "localhost"\nhost = "größe"\nproc_root = "/no/such"\n'
+            'namespace = "AWS/EC2"'
+        )
+
+    problems = dict(line.split(": ", 1) for line in str(caught.value).splitlines())
+    assert "unknown key; known: namespace, sample_seconds" in problems["sample_second"]
+    assert "multiple of 60" in problems["publish_seconds"]
+    assert problems["sample_seconds"] == "expected int, got str"
+    assert problems["gpu"].endswith("one of auto, off, simulated")
+    assert "known: cpu, load" in problems["collectors"]
+    assert "not an absolute path" in problems["disk_paths"]
+    assert "not an http or https URL" in problems["endpoint_url"]
+    assert "not ASCII" in problems["host"]
+    assert "not a folder" in problems["proc_root"]
+    assert "reserved by AWS" in problems["namespace"]
+
+
+@pytest.mark.parametrize("text, said", [("{", "not JSON"), ("a = ", "not TOML"), ("sample_seconds = 0", ">= 1")])
+def test_what_cannot_be_read_is_said_in_one_line(text, said):
+    with pytest.raises(ConfigError, match=said) as caught:
+        load(text)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_the_configuration_knows_every_collector_there_is():
+    assert tuple(COLLECTORS) == NAMES
+
+
+def source(name, environment, **changes):
+    return read(name, environment=environment, region=lambda: "eu-west-1", now=lambda: NOON, **changes)
+
+
+def test_the_text_comes_from_the_named_file_before_the_environment(tmp_path):
+    path = tmp_path / "agent.toml"
+    path.write_text("sample_seconds = 1")
+
+    assert source(str(path), {"MLWARDEN_AGENT_CONFIG": "{}"}) == "sample_seconds = 1"
+    assert source("", {"MLWARDEN_AGENT_CONFIG": "{}"}) == "{}"
+    assert source("", {}, default_file=path) == "sample_seconds = 1"
+    assert source("", {}, default_file=tmp_path / "none") == ""
+
+
+def test_the_text_comes_from_an_ssm_parameter():
+    environment = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    with loopback(lambda _: (200, {"Parameter": {"Value": '{"sample_seconds": 2}'}})) as ssm:
+        text = source("ssm:/mlwarden/dev/agent", environment | {"AWS_ENDPOINT_URL": ssm.url})
+
+    assert text == '{"sample_seconds": 2}'
+    assert ssm.requests[0].json() == {"Name": "/mlwarden/dev/agent", "WithDecryption": True}
+    assert ssm.requests[0].headers["x-amz-target"] == "AmazonSSM.GetParameter"
+    assert "eu-west-1/ssm/aws4_request" in ssm.requests[0].headers["authorization"]
+
+
+def test_a_parameter_that_is_not_there_is_named():
+    environment = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    with (
+        loopback(lambda _: (400, {"__type": "ParameterNotFound"})) as ssm,
+        pytest.raises(ConfigError, match="ssm:/mlwarden/dev/agent: ParameterNotFound"),
+    ):
+        source("ssm:/mlwarden/dev/agent", environment | {"AWS_ENDPOINT_URL": ssm.url})
+
+
+def test_an_unreadable_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="No such file"):
+        source(str(tmp_path / "agent.toml"), {})
+
+
+def test_every_key_is_explained_in_the_readme():
+    readme = (Path(__file__).parents[2] / "agent" / "README.md").read_text()
+    rows = "\n".join(line.split("|")[1] for line in readme.splitlines() if line.startswith("|"))
+
+    assert [] == [key for key in Config.__struct_fields__ if f"`{key}`" not in rows]

@@ -1,0 +1,3 @@
+"""Fixtures that several areas share."""
+
+pytest_plugins = ["tests.synth"]

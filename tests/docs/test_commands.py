@@ -1,0 +1,80 @@
+"""Every command in a fenced `console` block of README.md and docs/ is known here, with what proves it."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+IN_AN_ACCOUNT = "aws "
+"""Runbooks address a real account; their commands are held against the AWS CLI's own models below."""
+
+PROVEN_ELSEWHERE = {
+    "make demo": "tests/e2e/test_demo.py runs what the target runs",
+    'make demo ARGS="--once --json"': "tests/e2e/test_demo.py",
+    "make test": "this run",
+    "make check": ".ci/run",
+    "make check test": ".ci/run",
+    ".venv/bin/python -m cli serve": "tests/e2e/test_awscli.py",
+}
+"""Commands that another test or CI itself runs."""
+
+DRY = {
+    "make deploy CONFIG=config/example-production.toml",
+    "make synth CONFIG=config/example-production.toml",
+    "make lock",
+    "make docs",
+}
+"""Commands that need an account, a registry or change the tree: make must know them and what they would run."""
+
+RUN = {
+    ".venv/bin/python -m agent --once --sink stdout",
+    ".venv/bin/python -m agent check-config",
+    ".venv/bin/python -m benchmarks.agent --seconds 1",
+}
+"""Commands that are run here as they stand."""
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+            for line in block.splitlines():
+                if line.startswith("$ "):
+                    yield str(page.relative_to(ROOT)), line[2:].split("  #")[0].strip()
+
+
+@pytest.mark.parametrize(("page", "command"), list(dict.fromkeys(commands())))
+def test_a_documented_command_is_proven(page: str, command: str) -> None:
+    if command in PROVEN_ELSEWHERE or command.startswith(IN_AN_ACCOUNT):
+        return
+    if command in DRY:
+        arguments = [*shlex.split(command), "--dry-run"]
+    else:
+        assert command in RUN, f"{page}: no test proves `{command}`; add it to {Path(__file__).name}"
+        arguments = [word if word != ".venv/bin/python" else sys.executable for word in shlex.split(command)]
+
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_is_short_and_names_both_commands() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert len(text.splitlines()) < 120
+    assert "$ make demo" in text
+    assert "$ make test" in text
+
+
+def test_a_command_that_nobody_listed_would_be_found() -> None:
+    page = "```console\n$ make nonsense\nsome output\n```"
+
+    found = [line for block in BLOCK.findall(page) for line in block.splitlines() if line.startswith("$ ")]
+
+    assert found == ["$ make nonsense"]
