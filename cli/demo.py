@@ -31,7 +31,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("--once", action="store_true", help="exit after the recovery instead of keeping the page open")
     parser.add_argument("--json", action="store_true", help="print what happened as JSON, and only that")
     parser.add_argument("--speed", type=_speed, default=60.0, help="virtual seconds a second (default 60)")
-    parser.add_argument("--port", type=int, default=0, help="port of the embedded AWS on 127.0.0.1 (default: a free one)")
+    parser.add_argument("--port", type=int, default=0, help="port of the embedded AWS (default: a free one)")
     parser.add_argument("--page-port", type=int, default=0, help="port of the dashboards' page (default: a free one)")
     parser.add_argument("--config", type=Path, default=Path("config/default.toml"), help="what to deploy")
     parser.set_defaults(run=run)
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         raise CommandError(f"{options.config} has no [[endpoints]]; the demo needs one to break")
     out.note(f"synthesising the stacks of {options.config}")
     folder = assembly(options.config)
-    clock = Clock(datetime.now(UTC).replace(microsecond=0))
+    clock = Clock(datetime.now(UTC).replace(second=0, microsecond=0))
     with ExitStack() as resources:
         running = resources.enter_context(serve.start(clock, port=options.port))
         deployment = deploy(running.world, folder)
@@ -106,7 +106,8 @@ def _page(running: Running, port: int) -> viewer_app.Viewer:
     try:
         return viewer_app.start(running.world, port=port)
     except OSError as error:
-        raise CommandError(f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}; try --page-port 0") from error
+        reason = error.strerror or str(error)
+        raise CommandError(f"cannot listen on 127.0.0.1:{port}: {reason}; choose another with --page-port") from error
 
 
 def _wait() -> None:
@@ -126,5 +127,3 @@ def _speed(text: str) -> float:
     if not 1 <= value <= 600:
         raise argparse.ArgumentTypeError(f"{text} is not between 1 and 600")
     return value
-
-

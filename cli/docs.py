@@ -1,23 +1,36 @@
-"""`mlwarden docs`: the pages made from the catalogue, and a check that no page has gone stale."""
+"""`mlwarden docs`: what is generated from the catalogue and the configuration, and a check that none is stale."""
 
 import argparse
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from cli.assembly import ROOT, load_config
 from cli.errors import CommandError
-from core.catalogue import alarms, metrics
-from core.catalogue.alarm import Alarm, MetricAlarm
+from core import config
+from core.catalogue import alarms, metrics, platform
+from core.catalogue.alarm import Alarm, Comparison, MetricAlarm
 from core.catalogue.metric import Metric
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 MADE = "Made by `make docs` from the catalogue; a change here is lost."
+PLATFORM = platform.PlatformNames(
+    functions={"router": "router"}, dead_letters={"events": "events"}, topics={"critical": "critical"}
+)
+"""One of each: every function, dead-letter queue and topic has the same alarms."""
+METRICS_HEAD = ("| metric | unit | dimensions | statistics | when emitted |", "|---|---|---|---|---|")
+SIGNS = {
+    Comparison.GREATER: ">",
+    Comparison.GREATER_OR_EQUAL: "≥",
+    Comparison.LESS: "<",
+    Comparison.LESS_OR_EQUAL: "≤",
+}
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the parser."""
-    parser = commands.add_parser("docs", help="write the generated pages of docs/")
+    parser = commands.add_parser("docs", help="write the generated pages of docs/ and config/schema.json")
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a page or a link is stale")
     parser.set_defaults(run=run)
 
@@ -42,16 +55,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def generated() -> dict[Path, str]:
-    """Each generated page's path and what it must hold."""
+    """Each generated file's path and what it must hold."""
     reference = ROOT / "docs" / "reference"
-    return {reference / "metrics.md": metrics_page(), reference / "alarms.md": alarms_page()}
+    return {
+        reference / "metrics.md": metrics_page(),
+        reference / "alarms.md": alarms_page(),
+        ROOT / "config" / "schema.json": json.dumps(config.schema(), indent=2) + "\n",
+    }
 
 
 def metrics_page() -> str:
     """The catalogue of metrics as a table a namespace."""
     lines = ["# Metrics", MADE, "", "Every metric that an alarm or a dashboard may use.", ""]
     for namespace in sorted({metric.namespace for metric in metrics.ALL}):
-        lines += [f"## {namespace}", "", "| metric | unit | dimensions | statistics | when emitted |", "|---|---|---|---|---|"]
+        lines += [f"## {namespace}", "", *METRICS_HEAD]
         lines += [_metric_row(metric) for metric in metrics.ALL if metric.namespace == namespace]
         lines.append("")
     return "\n".join(lines)
@@ -65,12 +82,15 @@ def _metric_row(metric: Metric) -> str:
 
 def alarms_page() -> str:
     """The alarms that the default configuration makes."""
-    computed = alarms.compute(load_config(ROOT / "config" / "default.toml"))
+    settings = load_config(ROOT / "config" / "default.toml")
+    computed = (*alarms.compute(settings), *platform.alarms(settings, PLATFORM))
     lines = [
         "# Alarms",
         MADE,
         "",
-        "What `config/default.toml` makes. Thresholds are in the unit that people read.",
+        "What `config/default.toml` makes, and of mlwarden's own alarms those of one function, dead-letter queue and",
+        "topic; the others have the same. Thresholds are in the unit that people read. Announced: an `incident` is",
+        "told on its own, `context` as a symptom of its parent's, `direct` by the alarm itself, past the functions.",
         "",
         "| alarm | fires when | missing data | severity | announced |",
         "|---|---|---|---|---|",
@@ -85,7 +105,7 @@ def _alarm_row(alarm: Alarm) -> str:
     threshold = f"{alarm.threshold * alarm.display.scale:g} {alarm.display.unit}".strip()
     minutes = alarm.period.total_seconds() / 60
     when = (
-        f"{alarm.title}: {alarm.comparison.name.lower().replace('_', ' ')} {threshold}"
+        f"{alarm.title}: {SIGNS[alarm.comparison]} {threshold}"
         f" in {alarm.datapoints} of {alarm.periods} periods of {minutes:g} min"
     )
     return f"| {name} | {when} | {alarm.missing} | {alarm.severity} | {alarm.delivery} |"

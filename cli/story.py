@@ -125,9 +125,9 @@ class Story:
         started = time.monotonic()
         before = self.now()
         self._world.clock.run_until(before + STEP)
+        self._tell_entries()
         if before.minute != self.now().minute:
             self._tell_metrics()
-        self._tell_entries()
         rest = STEP.total_seconds() / self._speed - (time.monotonic() - started)
         if rest > 0:
             time.sleep(rest)
@@ -141,25 +141,40 @@ class Story:
         entries = self._world.journal.since(self._told)
         self._told += len(entries)
         self._entries += entries
+        alike = Counter(_key(entry) for entry in entries)
         for entry in entries:
-            self._tell(entry)
+            times = alike.pop(_key(entry), 0)
+            if times:
+                self._tell(entry, times)
 
-    def _tell(self, entry: Entry) -> None:
+    def _tell(self, entry: Entry, times: int) -> None:
         facts = entry.facts
+        again = f"  ({times} times)" if times > 1 else ""
         if entry.kind == "alarm":
             colour = {"ALARM": "31", "OK": "32"}.get(str(facts["new"]), "2")
             if "INSUFFICIENT_DATA" not in (facts["old"], facts["new"]) or facts["new"] == "ALARM":
                 self._out.line(entry.time, "alarm", f"{facts['name']}  {facts['old']} → {facts['new']}", colour)
         elif entry.kind == "rule" and facts["detail_type"] != "Scheduled Event":
-            self._out.line(entry.time, "rule", f"{_plain(facts['name'])} matched “{facts['detail_type']}”", "2")
-        elif entry.kind == "function":
+            self._out.line(entry.time, "rule", f"{_plain(facts['name'])} matched “{facts['detail_type']}”{again}", "2")
+        elif entry.kind == "function" and (facts["records"] or facts["error"]):
             outcome = f"failed: {facts['error']}" if facts["error"] else f"{facts['duration_ms']:.0f} ms"
-            self._out.line(entry.time, "function", f"{function_name(entry)}  {outcome}", "2")
+            self._out.line(entry.time, "function", f"{function_name(entry)}  {outcome}{again}", "2")
         elif entry.kind == "message":
             self._out.line(entry.time, "message", f"{facts['protocol']} to {facts['endpoint']}", "1;36")
             self._out.block(f"Subject: {facts['subject']}\n\n{facts['body']}")
         elif entry.kind == "refused":
             self._out.line(entry.time, "refused", str(facts["reason"]), "31")
+
+
+def _key(entry: Entry) -> tuple[object, ...]:
+    """Entries of one step that would read the same are told once."""
+    match entry.kind:
+        case "rule":
+            return (entry.time, "rule", entry.facts["name"], entry.facts["detail_type"])
+        case "function":
+            return (entry.time, "function", entry.facts["name"], entry.facts["error"])
+        case _:
+            return (entry.time, entry.kind, id(entry))
 
 
 def function_name(entry: Entry) -> str:

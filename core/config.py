@@ -45,8 +45,9 @@ class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stage: Annotated[
         str,
         Meta(
-            pattern=r"^[a-z][a-z0-9-]{0,15}$",
-            extra={"right": "lower-case letters, digits and hyphens, a letter first, at most 16,"},
+            # No hyphen: the event rule of `prod` would match the alarms of `prod-eu`.
+            pattern=r"^[a-z][a-z0-9]{0,15}$",
+            extra={"right": "lower-case letters and digits, a letter first, at most 16,"},
         ),
     ]
     owner: Annotated[str, Meta(pattern=r"^[\w.@+=:/-]{1,64}$", extra={"right": "a team's name without spaces"})]
@@ -128,11 +129,12 @@ class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What deployed agents do, as SSM tells them. `target_tag` selects EC2 instances for State Manager."""
+    """What deployed agents do, as SSM tells them; they publish each minute, the period of their alarms.
+
+    `target_tag` selects EC2 instances for State Manager.
+    """
 
     sample_seconds: Annotated[int, Meta(ge=1, le=60)] = 5
-    # The alarms' period is a minute: a slower agent would leave gaps in it.
-    publish_seconds: Annotated[int, Meta(ge=10, le=60)] = 60
     # An alarm takes ten queries: five disks and the four comparisons between them.
     disk_paths: Annotated[tuple[str, ...], Meta(min_length=1, max_length=5)] = ("/",)
     target_tag: Annotated[

@@ -83,11 +83,6 @@ def _owner(owner: str) -> Iterator[Finding]:
 
 
 def _agent(it: "Agent") -> Iterator[Finding]:
-    if it.sample_seconds > it.publish_seconds:
-        yield (
-            "sample_seconds",
-            (f"{it.sample_seconds} is more than publish_seconds; at most {it.publish_seconds} would be right"),
-        )
     for index, path in enumerate(it.disk_paths):
         if not re.fullmatch(r"/|(/[!-.0-~]+)+", path):
             yield (

@@ -152,7 +152,6 @@ def settings(config: Config) -> str:
     """The agents' configuration file, TOML."""
     return (
         f"sample_seconds = {config.agent.sample_seconds}\n"
-        f"publish_seconds = {config.agent.publish_seconds}\n"
         # JSON's strings and lists of strings are TOML's too.
         f"disk_paths = {json.dumps(config.agent.disk_paths)}\n"
     )

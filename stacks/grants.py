@@ -31,6 +31,8 @@ def notifier(
         _send(sends),
         _one_incident(stateful),
         allow("dynamodb:Query", on=[index]),
+        # How bad it was at its worst, for the message that it is over.
+        allow("cloudwatch:GetMetricData", on=["*"]),
         *_publish(stateful, Severity),
     ]
 
@@ -74,12 +76,13 @@ def recommender(stateful: NotificationsStack, *, failures: sqs.Queue) -> list[ia
 
 
 def accept_wildcards(
-    stack: cdk.Stack, stateful: NotificationsStack, *, responder: Function, recommender: Function
+    stack: cdk.Stack, stateful: NotificationsStack, *, notifier: Function, responder: Function, recommender: Function
 ) -> None:
     """Say why the roles above hold wildcards; cdk-nag refuses any that is not named here."""
     unscoped = "These read-only actions have no resource type in IAM's service authorization reference."
     discovered = "Endpoints and jobs are made outside this stack, and their events name them at run time."
     for function, resource, reason in (
+        (notifier, "*", unscoped),
         (responder, "*", unscoped),
         (responder, naming.arn("sagemaker", "endpoint/*"), discovered),
         (responder, naming.arn("sagemaker", "endpoint-config/*"), discovered),

@@ -134,7 +134,7 @@ class ReactionsStack(cdk.Stack):
         notifier.reads(self._outbox)
         responder.reads(self._investigations)
         recommender.on_failure(self._reports_failed)
-        grants.accept_wildcards(self, self._stateful, responder=responder, recommender=recommender)
+        grants.accept_wildcards(self, self._stateful, notifier=notifier, responder=responder, recommender=recommender)
 
     def _make(
         self,

@@ -29,7 +29,8 @@ class Live:
         if role is None:
             return None
         documents = [*role.policies.values()]
-        documents += [attached.default_version.document for attached in role.managed_policies.values()]
+        for attached in role.managed_policies.values():
+            documents += [version.document for version in attached.versions if version.is_default]
         return tuple(statement for document in documents for statement in policy.statements(document))
 
     def of_trust(self, role_arn: str) -> Statements | None:

@@ -11,7 +11,7 @@ from moto.s3.models import FakeBucket
 
 def leave_policies_to_us() -> None:
     """Make moto neutral about bucket policies, in the whole process."""
-    FakeBucket.get_permission = _neutral  # type: ignore[method-assign]
+    FakeBucket.get_permission = _neutral  # type: ignore[assignment,method-assign]
 
 
 def _neutral(_bucket: FakeBucket, action: str, resource: str) -> Any:

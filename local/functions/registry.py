@@ -109,7 +109,12 @@ class Functions:
         value = reply.failure if failed else reply.value
         reason = str((reply.failure or {}).get("errorMessage", "")) if failed else ""
         self._world.journal.record(
-            "function", name=function.name, handler=function.handler, error=reason, duration_ms=reply.duration_ms
+            "function",
+            name=function.name,
+            handler=function.handler,
+            records=len(payload.get("Records", ())) if isinstance(payload, dict) else 0,
+            error=reason,
+            duration_ms=reply.duration_ms,
         )
         return Invocation(value, "Unhandled" if failed else "", reply.lines, reply.duration_ms, request_id)
 

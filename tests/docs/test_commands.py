@@ -49,7 +49,7 @@ def commands() -> Iterator[tuple[str, str]]:
                     yield str(page.relative_to(ROOT)), line[2:].split("  #")[0].strip()
 
 
-@pytest.mark.parametrize(("page", "command"), list(dict.fromkeys(commands())))
+@pytest.mark.parametrize("page,command", list(dict.fromkeys(commands())))
 def test_a_documented_command_is_proven(page: str, command: str) -> None:
     if command in PROVEN_ELSEWHERE or command.startswith(IN_AN_ACCOUNT):
         return

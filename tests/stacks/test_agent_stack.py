@@ -32,7 +32,7 @@ def test_the_parameter_holds_settings_that_the_agent_accepts(template, default_c
 
     assert "/mlwarden/demo/agent" == parameter["Name"]
     assert default_config.agent.sample_seconds == settings.sample_seconds
-    assert default_config.agent.publish_seconds == settings.publish_seconds
+    assert 60 == settings.publish_seconds
     assert default_config.agent.disk_paths == settings.disk_paths
 
 

@@ -23,7 +23,7 @@ ALLOWED = {
     "Notifier": LOGS
     | POLLING
     | PUBLISHING
-    | {"sqs:SendMessage", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"},
+    | {"sqs:SendMessage", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "cloudwatch:GetMetricData"},
     "Responder": LOGS
     | POLLING
     | {"sqs:SendMessage", "dynamodb:GetItem", "dynamodb:PutItem", "cloudwatch:GetMetricData"}

@@ -220,6 +220,21 @@ def test_an_agent_may_publish_to_its_own_namespace_only(world: World, admin: Cli
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
+def test_an_attached_policy_counts_by_its_default_version(world: World, admin: Clients) -> None:
+    role, iam = caller(world, admin), admin.get("iam")
+    allowed = json.dumps(templates.document(templates.allow("ssm:PutParameter")))
+    nothing = json.dumps(templates.document(templates.allow("ssm:GetParameter")))
+    arn = iam.create_policy(PolicyName="p", PolicyDocument=allowed)["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="host", PolicyArn=arn)
+
+    role.get("ssm").put_parameter(Name="/x", Value="1", Type="String")
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=nothing, SetAsDefault=True)
+    with pytest.raises(ClientError, match="ssm:PutParameter"):
+        role.get("ssm").put_parameter(Name="/y", Value="1", Type="String")
+
+    role.close()
+
+
 def test_an_explicit_deny_wins_over_an_allow(world: World, admin: Clients) -> None:
     role = caller(world, admin, templates.allow("ssm:*"), {**templates.allow("ssm:PutParameter"), "Effect": "Deny"})
 

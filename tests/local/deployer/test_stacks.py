@@ -115,3 +115,24 @@ def test_a_page_is_refused_once_the_topics_policy_no_longer_names_cloudwatch(
     assert len(kept) < len(policy["Statement"])
     assert len(allowed) == 1
     assert refused == []
+
+
+def test_a_hosts_role_may_publish_host_metrics_and_read_its_settings_and_nothing_else(
+    deployed: tuple[World, Deployment], own: Clients
+) -> None:
+    world, deployment = deployed
+    names = deployment.stacks["mlwarden-demo-agent"].resources
+    role = next(physical for logical, physical in names.items() if logical.startswith("Role"))
+    world.access.register("ASIAHOST", own.get("iam").get_role(RoleName=role)["Role"]["Arn"], session="i-1")
+    host = Clients(url=world.url, region=world.region, access_key="ASIAHOST")
+    data = [{"MetricName": "m", "Value": 1.0}]
+
+    host.get("cloudwatch").put_metric_data(Namespace="CWAgent", MetricData=data)
+    settings = host.get("ssm").get_parameter(Name="/mlwarden/demo/agent")["Parameter"]["Value"]
+    with pytest.raises(ClientError, match="not authorized"):
+        host.get("cloudwatch").put_metric_data(Namespace="Other", MetricData=data)
+    with pytest.raises(ClientError, match="not authorized"):
+        host.get("ssm").put_parameter(Name="/mlwarden/demo/agent", Value="x", Type="String", Overwrite=True)
+
+    host.close()
+    assert "sample_seconds" in settings
