@@ -61,7 +61,9 @@ def error(call: Call | None, problem: ServiceError, request_id: str) -> Answer:
 def _spellings(call: Call | None, code: str) -> tuple[str, str]:
     """An error's two names: the class in the service's model, and the code that its query protocol used."""
     if call is not None and call.query_mode:
-        for shape in get_service_model(call.service).error_shapes:
+        model = get_service_model(call.service)
+        own = model.operation_model(call.operation).error_shapes if call.operation in model.operation_names else []
+        for shape in (*own, *model.error_shapes):
             if code in {shape.name, shape.error_code}:
                 return shape.name, shape.error_code
     return code, code

@@ -122,7 +122,7 @@ class Access:
             self._service_may(who, action, resource_arn, context)
             key = self._live.key_of(resource_arn) if action.split(":")[0] in {"sns", "sqs"} else ""
             for each in KEY_ACTIONS if key else ():
-                self._service_may(who, each, key, context)
+                self._service_may(who, each, key, _key_context(context, principal, resource_arn))
 
     def _service_may(self, who: Principal, action: str, resource: str, context: Mapping[str, tuple[str, ...]]) -> None:
         asked = Request(action, resource, who, context)
@@ -182,6 +182,23 @@ class Access:
 
 class _Refused(Exception):
     """A role may not; the message is AWS's."""
+
+
+def _key_context(
+    context: Mapping[str, tuple[str, ...]], principal: str, resource_arn: str
+) -> Mapping[str, tuple[str, ...]]:
+    """What a key's policy may ask about: SNS names the topic in its encryption context.
+
+    EventBridge's requests carry no source (SNS developer guide, Managing Amazon SNS encryption keys and costs).
+    """
+    kept = {
+        name: value
+        for name, value in context.items()
+        if principal != "events.amazonaws.com" or not name.startswith("aws:Source")
+    }
+    if resource_arn.split(":")[2] == "sns":
+        kept["kms:EncryptionContext:aws:sns:topicArn"] = (resource_arn,)
+    return kept
 
 
 def _decide(policies: Statements | None, asked: Request, *, of_resource: bool) -> Decision:

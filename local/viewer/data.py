@@ -1,13 +1,39 @@
 """What the viewer shows, asked of the embedded CloudWatch as any client would."""
 
 import json
-from collections.abc import Mapping
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from core.cloudwatch.limits import MAX_ALARM_NAMES, MAX_ALARM_RECORDS
 from local.errors import ServiceError
 from local.viewer import widgets
 from local.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmStatus:
+    """An alarm as a light shows it; `label` is the name without what every name beside it begins with."""
+
+    name: str
+    label: str
+    state: str
+    """A StateValue of CloudWatch's, or MISSING where the dashboard names an alarm that does not exist."""
+    since: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A dashboard in the list: how many of its alarms are in which state, and those that are in ALARM."""
+
+    name: str
+    label: str
+    counts: Mapping[str, int]
+    firing: tuple[AlarmStatus, ...]
 
 
 def dashboard_names(world: World) -> list[str]:
@@ -22,60 +48,111 @@ def dashboard(world: World, name: str) -> dict[str, Any]:
     return body
 
 
+def boards(world: World) -> list[Board]:
+    """Every dashboard with a summary of the alarms that it shows."""
+    names = dashboard_names(world)
+    return [_board(world, name, stem(names)) for name in names]
+
+
 def widget(world: World, properties: Mapping[str, Any], *, span: timedelta) -> dict[str, Any]:
     """A metric widget's traces and thresholds over the last `span`, JSON-able; `error` says why there are none."""
     rows = widgets.series(properties)
-    now = world.clock.now()
+    end = world.clock.now()
+    answer: dict[str, Any] = {
+        "range": [_iso(end - span), _iso(end)],
+        "traces": [],
+        "lines": widgets.lines(properties),
+        "error": "",
+    }
     try:
-        answer = _ask(
+        found = _ask(
             world,
             "GetMetricData",
             {
                 "MetricDataQueries": [dict(row.query) for row in rows],
-                "StartTime": (now - span).timestamp(),
-                "EndTime": now.timestamp(),
+                "StartTime": (end - span).timestamp(),
+                "EndTime": end.timestamp(),
                 "ScanBy": "TimestampAscending",
             },
         )
     except ServiceError as error:
-        return {"traces": [], "lines": [], "error": error.message}
-    results = {result["Id"]: result for result in answer["MetricDataResults"]}
-    return {
-        "traces": [_trace(row, results.get(row.id, {})) for row in rows if row.visible],
-        "lines": [
-            {"value": line.value, "label": line.label, "color": line.color, "right": line.right}
-            for line in widgets.lines(properties)
-        ],
-        "error": "",
-    }
+        return answer | {"error": error.message}
+    results = {result["Id"]: result for result in found["MetricDataResults"]}
+    return answer | {"traces": [_trace(row, results.get(row.id, {})) for row in rows if row.visible]}
 
 
-def alarms(world: World, arns: list[str]) -> list[dict[str, str]]:
-    """State and reason of each alarm of an alarm-status widget, in the widget's order."""
+def alarms(world: World, board: str, arns: Sequence[str]) -> list[AlarmStatus]:
+    """The alarms of an alarm widget of the dashboard `board`, in the widget's order."""
     names = [arn.rpartition(":alarm:")[2] for arn in arns]
-    answer = _ask(
-        world, "DescribeAlarms", {"AlarmNames": names, "AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "MaxRecords": 100}
+    found = _described(world, names)
+    shared = len(stem([board, *names]))
+    return [_status(name, name[shared:], found.get(name)) for name in names]
+
+
+def stem(names: Iterable[str]) -> str:
+    """What all the names begin with, up to and with a dash: `mlwarden-demo-`."""
+    shared = os.path.commonprefix([*names])
+    return shared[: shared.rfind("-") + 1]
+
+
+def _board(world: World, name: str, shared: str) -> Board:
+    lights = [one["properties"] for one in dashboard(world, name)["widgets"] if one["type"] == "alarm"]
+    arns = dict.fromkeys(arn for properties in lights for arn in properties["alarms"])
+    states = alarms(world, name, [*arns])
+    return Board(
+        name=name,
+        label=name.removeprefix(shared),
+        counts=Counter(one.state for one in states),
+        firing=tuple(one for one in states if one.state == "ALARM"),
     )
-    found = {alarm["AlarmName"]: alarm for alarm in [*answer["MetricAlarms"], *answer["CompositeAlarms"]]}
-    return [
-        {
-            "name": name,
-            "state": found[name]["StateValue"] if name in found else "MISSING",
-            "reason": str(found[name].get("StateReason", "")) if name in found else "no such alarm",
-        }
-        for name in names
-    ]
+
+
+def _described(world: World, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for at in range(0, len(names), MAX_ALARM_NAMES):
+        answer = _ask(
+            world,
+            "DescribeAlarms",
+            {
+                "AlarmNames": [*names[at : at + MAX_ALARM_NAMES]],
+                "AlarmTypes": ["MetricAlarm", "CompositeAlarm"],
+                "MaxRecords": MAX_ALARM_RECORDS,
+            },
+        )
+        found |= {alarm["AlarmName"]: alarm for alarm in [*answer["MetricAlarms"], *answer["CompositeAlarms"]]}
+    return found
+
+
+def _status(name: str, label: str, alarm: Mapping[str, Any] | None) -> AlarmStatus:
+    if alarm is None:
+        return AlarmStatus(name, label, "MISSING", "", "the dashboard names it, but there is no such alarm")
+    since = datetime.fromtimestamp(float(alarm["StateTransitionedTimestamp"]), UTC)
+    return AlarmStatus(name, label, alarm["StateValue"], _iso(since), str(alarm.get("StateReason", "")))
 
 
 def _trace(row: widgets.Series, result: Mapping[str, Any]) -> dict[str, Any]:
-    times = [datetime.fromtimestamp(float(stamp), UTC).isoformat() for stamp in result.get("Timestamps", ())]
+    """Points in order of time, with an empty one wherever a period or more is missing, so that the line breaks."""
+    times: list[str] = []
+    values: list[float | None] = []
+    last = None
+    for stamp, value in zip(result.get("Timestamps", ()), result.get("Values", ()), strict=True):
+        if last is not None and stamp - last > row.period:
+            times.append(_iso(datetime.fromtimestamp(last + row.period, UTC)))
+            values.append(None)
+        times.append(_iso(datetime.fromtimestamp(stamp, UTC)))
+        values.append(value)
+        last = stamp
     return {
         "label": row.label or result.get("Label", row.id),
         "x": times,
-        "y": list(result.get("Values", ())),
+        "y": values,
         "right": row.right,
         "color": row.color,
     }
+
+
+def _iso(instant: datetime) -> str:
+    return instant.isoformat().replace("+00:00", "Z")
 
 
 def _ask(world: World, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:

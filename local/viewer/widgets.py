@@ -1,6 +1,7 @@
 """A metric widget of a dashboard body, as GetMetricData queries and as what is to be drawn.
 
-The form of a widget: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+The form of a widget:
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,9 @@ class Series:
     label: str
     visible: bool
     right: bool
-    color: str = ""
+    color: str
+    period: int
+    """Seconds between its points; for an expression, the longest period of what it is computed from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +40,25 @@ def series(properties: Mapping[str, Any]) -> tuple[Series, ...]:
     """The rows of a metric widget, shorthands (`.` and `...`) written out."""
     expanded: list[list[str]] = []
     found: list[Series] = []
+    periods: dict[str, int] = {}
     for number, row in enumerate(properties.get("metrics", ())):
         fields, options = _split(row)
         fields = _write_out(fields, expanded[-1] if expanded else [])
         if fields:
             expanded.append(fields)
         identifier = str(options.get("id") or f"row{number}")
+        period = int(options.get("period") or properties.get("period") or DEFAULT_PERIOD)
+        if fields:
+            periods[identifier] = period
         found.append(
             Series(
                 id=identifier,
-                query=_query(identifier, fields, options, properties),
+                query=_query(identifier, fields, options, properties, period),
                 label=str(options.get("label") or (fields[1] if fields else options.get("expression", ""))),
                 visible=bool(options.get("visible", True)),
                 right=options.get("yAxis") == "right",
                 color=str(options.get("color", "")),
+                period=period,
             )
         )
     return tuple(found)

@@ -13,6 +13,7 @@ from local import server
 from local.clients import Clients
 from local.clock import Clock
 from local.deployer import Deployment, deploy
+from local.errors import ServiceError
 from local.world import World
 
 
@@ -115,6 +116,35 @@ def test_a_page_is_refused_once_the_topics_policy_no_longer_names_cloudwatch(
     assert len(kept) < len(policy["Statement"])
     assert len(allowed) == 1
     assert refused == []
+
+
+@pytest.mark.parametrize(
+    "principal,source",
+    [
+        ("cloudwatch.amazonaws.com", "cloudwatch:us-east-1:{}:alarm:any"),
+        ("events.amazonaws.com", "events:us-east-1:{}:rule/any"),
+    ],
+)
+def test_topic_and_key_let_cloudwatch_and_eventbridge_of_this_account_publish(
+    deployed: tuple[World, Deployment], principal: str, source: str
+) -> None:
+    world, deployment = deployed
+    names = deployment.stacks["mlwarden-demo-notifications"].resources.values()
+    topics = {name for name in names if ":sns:" in name and name.count(":") == 5}
+
+    def publish(topic: str, account: str) -> None:
+        world.access.check_service(
+            principal=principal,
+            action="sns:Publish",
+            resource_arn=topic,
+            source_arn=f"arn:aws:{source.format(account)}",
+        )
+
+    assert len(topics) == 3
+    for topic in topics - {critical(deployment)}:
+        publish(topic, world.account)
+        with pytest.raises(ServiceError, match="not authorized"):
+            publish(topic, "999999999999")
 
 
 def test_a_hosts_role_may_publish_host_metrics_and_read_its_settings_and_nothing_else(
