@@ -19,6 +19,7 @@ from local.world import World
 
 STOP_SECONDS = 10
 LOOK_BACK = timedelta(hours=3)
+GPU_METRICS = ("nvidia_smi_", "gpu_")
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -36,7 +37,7 @@ class AgentProcess:
     @property
     def description(self) -> str:
         """What it is and whose GPUs it shows."""
-        gpus = "no NVIDIA driver here, so its GPU is SIMULATED" if self.simulated else "real GPUs"
+        gpus = "no NVIDIA driver here, so its GPUs are SIMULATED" if self.simulated else "real GPUs"
         return f"this machine's own metrics ({gpus})"
 
     def __enter__(self) -> Self:
@@ -106,6 +107,7 @@ class AgentProcess:
             "maximum": last["Maximum"],
             "samples": last["SampleCount"],
             "unit": last["Unit"],
+            "simulated": self.simulated and metric["MetricName"].startswith(GPU_METRICS),
         }
 
     def _settings(self) -> dict[str, Any]:

@@ -31,8 +31,10 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser.add_argument("--once", action="store_true", help="exit after the recovery instead of keeping the page open")
     parser.add_argument("--json", action="store_true", help="print what happened as JSON, and only that")
     parser.add_argument("--speed", type=_speed, default=60.0, help="virtual seconds a second (default 60)")
-    parser.add_argument("--port", type=int, default=0, help="port of the embedded AWS (default: a free one)")
-    parser.add_argument("--page-port", type=int, default=0, help="port of the dashboards' page (default: a free one)")
+    parser.add_argument("--port", type=serve.port, default=0, help="port of the embedded AWS (default: a free one)")
+    parser.add_argument(
+        "--page-port", type=serve.port, default=0, help="port of the dashboards' page (default: a free one)"
+    )
     parser.add_argument("--config", type=Path, default=Path("config/default.toml"), help="what to deploy")
     parser.set_defaults(run=run)
 

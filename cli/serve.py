@@ -13,11 +13,13 @@ from local.clock import Clock
 from local.deployer import deploy
 from local.pace import Pace
 
+MAX_PORT = 65535
+
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the parser."""
     parser = commands.add_parser("serve", help="run the embedded AWS in the foreground, until Ctrl-C")
-    parser.add_argument("--port", type=int, default=4566, help="port on 127.0.0.1 (default 4566; 0 takes a free one)")
+    parser.add_argument("--port", type=port, default=4566, help="port on 127.0.0.1 (default 4566; 0 takes a free one)")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--empty", action="store_true", help="deploy nothing")
     what.add_argument("--config", type=Path, default=Path("config/default.toml"), help="what to deploy")
@@ -35,11 +37,11 @@ def run(options: argparse.Namespace) -> int:
             deployment = deploy(running.world, folder)
             clock.settle()
             print(f"deployed {', '.join(deployment.stacks)}", flush=True)
-        print(f"serving AWS on {running.url} (account {running.world.account}, {running.world.region})", flush=True)
-        print(f"try: aws --endpoint-url {running.url} cloudwatch describe-alarms", flush=True)
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopped.set())
+        print(f"serving AWS on {running.url} (account {running.world.account}, {running.world.region})", flush=True)
+        print(f"try: aws --endpoint-url {running.url} cloudwatch describe-alarms", flush=True)
         pace = Pace(clock)
         if options.clock == "wall":
             pace.start()
@@ -53,9 +55,14 @@ def start(clock: Clock, *, port: int) -> server.Running:
     try:
         return server.start(clock=clock, port=port)
     except OSError as error:
-        raise CommandError(
-            f"cannot listen on 127.0.0.1:{port}: {error.strerror or error}; choose another with --port"
-        ) from error
+        raise CommandError(f"--port {port}: {error.strerror or error}") from error
+
+
+def port(text: str) -> int:
+    """A port of the command line."""
+    if not (text.isascii() and text.isdigit() and int(text) <= MAX_PORT):
+        raise argparse.ArgumentTypeError(f"{text} is not a port; 0 (a free one) to {MAX_PORT} would be right")
+    return int(text)
 
 
 def _instant(text: str) -> datetime:

@@ -31,8 +31,6 @@ from lambdas.records import Record
 
 PERIODS_BEFORE = timedelta(minutes=5)
 """An alarm goes off some periods after the values that made it."""
-ATTEMPTS = 5
-"""A lost race is decided again at once; after the last attempt the record goes back to the queue."""
 
 log = Logger(service="notifier")
 
@@ -101,7 +99,7 @@ def _flush(group: str, settings: Notifier, now: datetime) -> Reason:
 
 def _claim(group: str, settings: Notifier, now: datetime) -> tuple[Incident, Reason] | Reason:
     """The incident with the right to send taken, and why; or the reason why nothing is sent."""
-    for _ in range(ATTEMPTS):
+    for _ in range(table.ATTEMPTS):
         current = table.get(settings.table, group)
         if current is None:
             return Reason.NOTHING
@@ -114,7 +112,7 @@ def _claim(group: str, settings: Notifier, now: datetime) -> tuple[Incident, Rea
         except Conflict:
             continue
         return (written, reason) if reason.sends else reason
-    raise Conflict(f"{group}: {ATTEMPTS} attempts to claim it were overtaken")
+    raise Conflict(f"{group}: {table.ATTEMPTS} attempts to claim it were overtaken")
 
 
 def _peaks(told: Incident) -> dict[str, float]:
@@ -152,7 +150,7 @@ def _publish(told: Incident, reason: Reason, message: Message, settings: Notifie
 
 def _update(group: str, told: Incident, settings: Notifier, now: datetime, *, done: bool) -> None:
     """Log what was sent, or give the claim back, over whatever the incident has become meanwhile."""
-    for _ in range(ATTEMPTS):
+    for _ in range(table.ATTEMPTS):
         current = table.get(settings.table, group)
         if current is None or current.claim != told.claim:
             return
@@ -162,7 +160,7 @@ def _update(group: str, told: Incident, settings: Notifier, now: datetime, *, do
             return
         except Conflict:
             continue
-    raise Conflict(f"{group}: {ATTEMPTS} attempts to log the message were overtaken")
+    raise Conflict(f"{group}: {table.ATTEMPTS} attempts to log the message were overtaken")
 
 
 def _beat(stage: str) -> None:

@@ -23,7 +23,6 @@ from lambdas.adapters.attempts import Refused, attempt
 from lambdas.adapters.table import Conflict
 from lambdas.records import Record
 
-ATTEMPTS = 5
 BASELINE = timedelta(hours=1)
 """How far before the first symptom the metrics are read."""
 
@@ -58,7 +57,7 @@ def _investigate(group: str, identity: str, settings: Responder, now: datetime) 
 
     investigation = findings.conclude(incident, found, now=now)
 
-    for _ in range(ATTEMPTS):
+    for _ in range(table.ATTEMPTS):
         current = _wanted(group, identity, settings)
         if current is None:
             return
@@ -69,7 +68,7 @@ def _investigate(group: str, identity: str, settings: Responder, now: datetime) 
         cause = investigation.cause.confidence.value if investigation.cause else "none"
         log.info("incident investigated", extra={"group": group, "incident": identity, "cause": cause})
         return
-    raise Conflict(f"{group}: {ATTEMPTS} attempts to add the evidence were overtaken")
+    raise Conflict(f"{group}: {table.ATTEMPTS} attempts to add the evidence were overtaken")
 
 
 def _wanted(group: str, identity: str, settings: Responder) -> Incident | None:

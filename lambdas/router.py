@@ -21,9 +21,6 @@ from lambdas.adapters import facts, queues, table
 from lambdas.adapters.table import Conflict
 from lambdas.records import Record
 
-ATTEMPTS = 4
-"""A lost race is decided again at once; after the last attempt the batch goes back to the queue."""
-
 log = Logger(service="router")
 
 
@@ -73,7 +70,7 @@ def _take(record: Record, settings: Router) -> tuple[Arrival, ...]:
 def _commit(arrivals: list[Arrival], settings: Router, now: datetime) -> Plan:
     """Read, fold, write; anew when another router or notifier was faster."""
     wait = timedelta(seconds=settings.group_wait_seconds)
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, table.ATTEMPTS + 1):
         found = table.read(settings.table, ((arrival.labels.group, arrival.signal) for arrival in arrivals))
         plan = batch.fold(arrivals, found.incidents, found.seen, now=now, group_wait=wait)
         try:
@@ -81,7 +78,7 @@ def _commit(arrivals: list[Arrival], settings: Router, now: datetime) -> Plan:
             return plan
         except Conflict:
             log.info("race lost", extra={"attempt": attempt})
-    raise Conflict(f"{ATTEMPTS} attempts to write {len(arrivals)} signals were overtaken")
+    raise Conflict(f"{table.ATTEMPTS} attempts to write {len(arrivals)} signals were overtaken")
 
 
 def _tell(plan: Plan, settings: Router, now: datetime) -> None:

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import boto3
+import botocore.loaders
 import botocore.session
 from botocore.config import Config
 
@@ -18,17 +19,21 @@ _NOTHING_OF_THE_DEVELOPERS = {
     "credentials_file": (None, None, os.devnull, None),
 }
 """botocore's session variables: (name in the file, environment variable, default, conversion)."""
+_MODELS = botocore.loaders.create_loader()
+"""Keeps the services' models once read; to read them anew would be half of a deployment's time."""
 
 
 class Clients:
     """Clients by service name, for one access key. Close them when done: they hold connections."""
 
     def __init__(self, *, url: str, region: str, access_key: str = ADMINISTRATOR) -> None:
+        core = botocore.session.Session(session_vars=_NOTHING_OF_THE_DEVELOPERS)
+        core.register_component("data_loader", _MODELS)
         self._session = boto3.Session(
             aws_access_key_id=access_key,
             aws_secret_access_key=SECRET,
             region_name=region,
-            botocore_session=botocore.session.Session(session_vars=_NOTHING_OF_THE_DEVELOPERS),
+            botocore_session=core,
         )
         self._url = url
         self._open: dict[str, Any] = {}

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,9 @@ class EndpointLoad:
         failed = sum(1 for number in range(count) if version.fails_one_in and number % version.fails_one_in == 0)
         latencies = Counter(round(version.latency_ms(request)) * 1000.0 for request in requests)
         overheads = Counter(float(2000 + request.context_tokens % 40 * 25) for request in requests)
+        most = float(_most_at_once(requests, version))
         return [
+            self._datum("ConcurrentRequestsPerModel", "None", minute, Counter({most: 1})),
             self._datum("Invocations", "None", minute, Counter({1.0: count})),
             self._datum("InvocationsPerInstance", "None", minute, Counter({1.0: count})),
             self._datum("Invocation5XXErrors", "None", minute, _flags(failed, count)),
@@ -155,6 +158,13 @@ class EndpointLoad:
             "Values": list(values),
             "Counts": [float(count) for count in values.values()],
         }
+
+
+def _most_at_once(requests: Sequence[Request], version: ModelVersion) -> int:
+    """How many requests were in the model together, at the most."""
+    arrivals = [(request.second, 1) for request in requests]
+    departures = [(request.second + version.latency_ms(request) / 1000, -1) for request in requests]
+    return max(accumulate(change for _, change in sorted(arrivals + departures)))
 
 
 def _flags(ones: int, count: int) -> Counter[float]:

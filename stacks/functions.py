@@ -13,6 +13,7 @@ from constructs import Construct
 from stacks.packaging import Package
 
 TIMEOUT = cdk.Duration.seconds(30)
+"""Of the functions that read queues."""
 VISIBILITY = cdk.Duration.seconds(180)
 """Of the queues that functions read: six timeouts, as Lambda's page on SQS event sources asks."""
 MEMORY_MIB = 256
@@ -59,6 +60,7 @@ class Function(Construct):
         statements: Sequence[iam.PolicyStatement],
         log_retention_days: int,
         description: str,
+        timeout: cdk.Duration = TIMEOUT,
     ) -> None:
         super().__init__(scope, construct_id)
         self.logs = logs.CfnLogGroup(self, "Logs", retention_in_days=log_retention_days)
@@ -82,7 +84,7 @@ class Function(Construct):
             role=self.role,
             # No POWERTOOLS_SERVICE_NAME: Powertools would add it to every metric as a dimension.
             environment=dict(environment),
-            timeout=TIMEOUT,
+            timeout=timeout,
             memory_size=MEMORY_MIB,
             log_group=group,
             logging_format=lambda_.LoggingFormat.JSON,

@@ -17,13 +17,15 @@ from core.catalogue.alarm import Alarm, Severity, name_prefix
 from core.config import Config
 from core.incidents.events import ALARM_CHANGE, CONTRIBUTOR_CHANGE, DEPLOYMENT_CHANGE, ENDPOINT_CHANGE, HEARTBEAT
 from stacks import cloudwatch, grants, nag, naming, packaging
-from stacks.functions import VISIBILITY, Function, code, layer
+from stacks.functions import TIMEOUT, VISIBILITY, Function, code, layer
 from stacks.notifications import NotificationsStack
 
 MAX_RECEIVES = 3
 MESSAGES_KEPT = cdk.Duration.days(14)
 """In a dead-letter queue: the most that SQS allows."""
 SWEEP = cdk.Duration.minutes(1)
+REPORT_TIMEOUT = cdk.Duration.minutes(5)
+"""Three services are asked page by page, and nobody waits."""
 
 
 class ReactionsStack(cdk.Stack):
@@ -129,6 +131,7 @@ class ReactionsStack(cdk.Stack):
                 topic=topics[Severity.INFO],
             ).to_environment(),
             grants.recommender(self._stateful, failures=self._reports_failed),
+            timeout=REPORT_TIMEOUT,
         )
         router.reads(self._events)
         notifier.reads(self._outbox)
@@ -142,6 +145,7 @@ class ReactionsStack(cdk.Stack):
         description: str,
         environment: dict[str, str],
         statements: list[iam.PolicyStatement],
+        timeout: cdk.Duration = TIMEOUT,
     ) -> Function:
         self._functions[name] = Function(
             self,
@@ -152,6 +156,7 @@ class ReactionsStack(cdk.Stack):
             environment=environment,
             statements=statements,
             log_retention_days=self._config.platform.log_retention_days,
+            timeout=timeout,
         )
         return self._functions[name]
 

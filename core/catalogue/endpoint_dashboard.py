@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from core.catalogue import endpoint as metrics
 from core.catalogue import endpoint_alarms, widgets
 from core.catalogue.alarm import CompositeAlarm, MetricAlarm
+from core.catalogue.metric import Metric
 from core.catalogue.widgets import Box, Canvas, Line, graph, limit, metric_line, number
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ def body(config: "Config", endpoint: "Endpoint", canvas: Canvas) -> dict[str, An
     return widgets.body(
         [
             [widgets.text(_header(config, endpoint, [*alarms]), height=3)],
-            widgets.lights(canvas, "Alarms, the parent first", [*parents, *(one.name for one in alarms.values())]),
+            widgets.lights(canvas, "Alarms", [*parents, *(one.name for one in alarms.values())]),
             _numbers(endpoint, alarms, canvas),
             [
                 _traffic(endpoint, canvas),
-                _errors(alarms, canvas),
+                _errors(endpoint, alarms, canvas),
                 _latency(endpoint, alarms, canvas),
             ],
             [_breakdown(endpoint, canvas), _concurrency(endpoint, canvas)],
@@ -44,16 +45,13 @@ def _header(config: "Config", endpoint: "Endpoint", conditions: list[str]) -> st
 
 
 def _numbers(endpoint: "Endpoint", alarms: dict[str, MetricAlarm], canvas: Canvas) -> list[Box]:
-    busiest = alarms.get("HighGPU", alarms["HighCPU"])
-    unit = "GPU %" if "HighGPU" in alarms else "CPU %"
+    busiest, title = (alarms["HighGPU"], "GPU in use") if "HighGPU" in alarms else (alarms["HighCPU"], "CPU in use")
     own = metrics.dimensions(endpoint)
     return [
-        number(
-            canvas, "Requests a minute", metric_line(metrics.INVOCATIONS, own, "Sum", "requests/min", key="requests")
-        ),
-        number(canvas, "Server errors", _of(alarms["HighErrorRate"], "5xx %", "e5")),
-        number(canvas, "p99 latency", _percentile(endpoint, "p99", "p99 ms")),
-        number(canvas, "Use of the instances", _of(busiest, unit, "use")),
+        number(canvas, "Requests", metric_line(metrics.INVOCATIONS, own, "Sum", "requests/min", key="requests")),
+        number(canvas, "Server errors (5xx)", _share(endpoint, metrics.INVOCATION_5XX_ERRORS, "% of requests", "e5")),
+        number(canvas, "p99 latency", _percentile(endpoint, "p99", "ms")),
+        number(canvas, title, _of(busiest, "%", "use")),
     ]
 
 
@@ -66,12 +64,15 @@ def _traffic(endpoint: "Endpoint", canvas: Canvas) -> Box:
     return graph(canvas, "Traffic", lines, unit="requests/min", right_unit="requests/min per instance")
 
 
-def _errors(alarms: dict[str, MetricAlarm], canvas: Canvas) -> Box:
+def _errors(endpoint: "Endpoint", alarms: dict[str, MetricAlarm], canvas: Canvas) -> Box:
     server, client = alarms["HighErrorRate"], alarms["HighClientErrorRate"]
     return graph(
         canvas,
         "Error rates",
-        [_of(server, "5xx", "e5"), _of(client, "4xx", "e4")],
+        [
+            _share(endpoint, metrics.INVOCATION_5XX_ERRORS, "5xx", "e5"),
+            _share(endpoint, metrics.INVOCATION_4XX_ERRORS, "4xx", "e4"),
+        ],
         unit="% of requests",
         limits=[limit(server, "5xx"), limit(client, "4xx")],
     )
@@ -79,7 +80,7 @@ def _errors(alarms: dict[str, MetricAlarm], canvas: Canvas) -> Box:
 
 def _latency(endpoint: "Endpoint", alarms: dict[str, MetricAlarm], canvas: Canvas) -> Box:
     lines = [_percentile(endpoint, percentile, percentile) for percentile in ("p99", "p90", "p50")]
-    return graph(canvas, "Model latency", lines, unit="ms", limits=[limit(alarms["HighP99Latency"], "p99 objective")])
+    return graph(canvas, "Model latency", lines, unit="ms", limits=[limit(alarms["HighP99Latency"], "p99")])
 
 
 def _breakdown(endpoint: "Endpoint", canvas: Canvas) -> Box:
@@ -117,6 +118,11 @@ def _resources(alarms: dict[str, MetricAlarm], canvas: Canvas) -> list[Box]:
 
 def _of(alarm: MetricAlarm, label: str, key: str) -> Line:
     return widgets.line(alarm.queries, label, display=alarm.display, key=key)
+
+
+def _share(endpoint: "Endpoint", errors: Metric, label: str, key: str) -> Line:
+    """Not the alarm's expression, which is 0 where there is little traffic or none yet."""
+    return metric_line(errors, metrics.dimensions(endpoint), "Average", label, key=key, display=widgets.SHARE)
 
 
 def _percentile(endpoint: "Endpoint", percentile: str, label: str) -> Line:

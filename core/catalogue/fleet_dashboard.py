@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from core.catalogue import endpoint as metrics
 from core.catalogue import endpoint_alarms, host_alarms, widgets
 from core.catalogue.alarm import Alarm, MetricAlarm, Severity
+from core.catalogue.metric import Display, Metric
 from core.catalogue.widgets import Box, Canvas, Line, graph, line, metric_line
 
 if TYPE_CHECKING:
@@ -33,53 +34,66 @@ def body(config: "Config", endpoints: Sequence["Endpoint"], canvas: Canvas) -> d
     ]
     rows: list[Sequence[Box]] = [
         [widgets.text(_header(config, len(endpoints)), height=2)],
-        widgets.lights(canvas, "Endpoints", parents),
-        widgets.lights(canvas, "Hosts, what is critical", hosts),
+        widgets.lights(canvas, "Endpoint health", parents),
+        widgets.lights(canvas, "Host alarms, critical", hosts),
     ]
     if endpoints:
         rows += [_symptoms(endpoints, [*by_endpoint.values()], canvas), _capacity([*by_endpoint.values()], canvas)]
-    return widgets.body([*rows, widgets.lights(canvas, "Endpoints, warnings", others)])
+    return widgets.body([*rows, widgets.lights(canvas, "Endpoint alarms, warning", others)])
 
 
 def _header(config: "Config", endpoints: int) -> str:
     deployment = config.deployment
     return (
-        f"# {deployment.stage}: fleet\nowner **{deployment.owner}** · {endpoints} endpoint variants · "
-        f"{len(config.hosts)} hosts · [runbooks]({deployment.runbooks})"
+        f"# {deployment.stage}: fleet\nowner **{deployment.owner}** · endpoint variants: {endpoints} · "
+        f"hosts: {len(config.hosts)} · [runbooks]({deployment.runbooks})"
     )
 
 
 def _symptoms(endpoints: Sequence["Endpoint"], alarms: Sequence[Sequence[Alarm]], canvas: Canvas) -> list[Box]:
-    traffic = [
-        metric_line(metrics.INVOCATIONS, metrics.dimensions(one), "Sum", metrics.subject(one).label, key=f"n{number}")
-        for number, one in enumerate(endpoints)
-    ]
-    latency = [
-        metric_line(metrics.MODEL_LATENCY, metrics.dimensions(one), "p99", metrics.subject(one).label, key=f"n{number}")
-        for number, one in enumerate(endpoints)
-    ]
+    def each(metric: Metric, statistic: str, display: Display | None = None) -> list[Line]:
+        """A line an endpoint."""
+        return [
+            metric_line(
+                metric,
+                metrics.dimensions(one),
+                statistic,
+                metrics.subject(one).label,
+                key=f"n{number}",
+                display=display,
+            )
+            for number, one in enumerate(endpoints)
+        ]
+
+    errors = each(metrics.INVOCATION_5XX_ERRORS, "Average", widgets.SHARE)
+    limits = widgets.limits(_with(alarms, "HighErrorRate"), "5xx")
     return [
-        graph(canvas, "Requests", traffic, unit="requests/min"),
-        graph(canvas, "5xx rate", _lines(alarms, "HighErrorRate"), unit="% of requests"),
-        graph(canvas, "p99 model latency", latency, unit="ms"),
+        graph(canvas, "Requests", each(metrics.INVOCATIONS, "Sum"), unit="requests/min"),
+        graph(canvas, "5xx rate", errors, unit="% of requests", limits=limits),
+        graph(canvas, "p99 model latency", each(metrics.MODEL_LATENCY, "p99"), unit="ms"),
     ]
 
 
 def _capacity(alarms: Sequence[Sequence[Alarm]], canvas: Canvas) -> list[Box]:
     shown = {"HighCPU": "CPU", "HighGPU": "GPU", "HighGPUMemory": "GPU memory"}
     return [
-        graph(canvas, title, lines, unit="%")
+        graph(
+            canvas,
+            title,
+            [
+                line(alarm.queries, alarm.subject.label, display=alarm.display, key=f"n{number}")
+                for number, alarm in enumerate(own)
+            ],
+            unit="%",
+            limits=widgets.limits(own, title),
+        )
         for condition, title in shown.items()
-        if (lines := _lines(alarms, condition))
+        if (own := _with(alarms, condition))
     ]
 
 
-def _lines(alarms: Sequence[Sequence[Alarm]], condition: str) -> list[Line]:
-    """The series of one condition's alarm, a line an endpoint."""
-    own = [
-        alarm for each in alarms for alarm in each if isinstance(alarm, MetricAlarm) and alarm.condition == condition
-    ]
+def _with(alarms: Sequence[Sequence[Alarm]], condition: str) -> list[MetricAlarm]:
+    """One condition's alarms, at most one an endpoint."""
     return [
-        line(alarm.queries, alarm.subject.label, display=alarm.display, key=f"n{number}")
-        for number, alarm in enumerate(own)
+        alarm for each in alarms for alarm in each if isinstance(alarm, MetricAlarm) and alarm.condition == condition
     ]

@@ -7,7 +7,7 @@ from core.catalogue import host as metrics
 from core.catalogue import host_alarms, widgets
 from core.catalogue.alarm import MetricAlarm, Severity
 from core.catalogue.metric import Metric
-from core.catalogue.widgets import Box, Canvas, graph, limit, line, metric_line
+from core.catalogue.widgets import Box, Canvas, graph, line, metric_line
 
 if TYPE_CHECKING:
     from core.config import Config, Host
@@ -23,7 +23,7 @@ def body(config: "Config", hosts: Sequence["Host"], canvas: Canvas) -> dict[str,
     return widgets.body(
         [
             [widgets.text(_header(config, alarms), height=3)],
-            widgets.lights(canvas, "Alarms, the critical first", [alarm.name for alarm in ranked]),
+            widgets.lights(canvas, "Alarms, critical first", [alarm.name for alarm in ranked]),
             [
                 _of(alarms, "HighCPU", "CPU, of all cores", canvas),
                 _of(alarms, "HighMemory", "Memory", canvas),
@@ -52,8 +52,7 @@ def _of(alarms: Sequence[MetricAlarm], condition: str, title: str, canvas: Canva
         line(alarm.queries, alarm.subject.name, display=alarm.display, key=f"h{number}")
         for number, alarm in enumerate(own)
     ]
-    thresholds = {alarm.threshold: limit(alarm) for alarm in own}
-    return graph(canvas, title, lines, unit=unit, limits=[*thresholds.values()])
+    return graph(canvas, title, lines, unit=unit, limits=widgets.limits(own))
 
 
 def _flow(hosts: Sequence["Host"], canvas: Canvas) -> list[Box]:

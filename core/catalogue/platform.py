@@ -236,14 +236,14 @@ def _dead_letters(config: "Config", logical: str, physical: str) -> MetricAlarm:
 
 
 def _notifications_failed(config: "Config", logical: str, physical: str) -> MetricAlarm:
-    """Told on another topic than the one that fails to deliver."""
+    """Told on another topic than the one that fails to deliver: as a ticket, unless that is the tickets' topic."""
     return _count(
         _draft(config, logical),
         "NotificationsFailed",
         "a topic could not deliver to a subscriber",
         statistic("value", NOTIFICATIONS_FAILED, (("TopicName", physical),), "Sum", returned=True),
         datapoints=(1, 5),
-        severity=Severity.WARNING if logical == Severity.CRITICAL else Severity.CRITICAL,
+        severity=Severity.CRITICAL if logical == Severity.WARNING else Severity.WARNING,
         display=NOTIFICATIONS_FAILED.display,
     )
 

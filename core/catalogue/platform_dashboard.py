@@ -35,7 +35,7 @@ def body(config: "Config", names: platform.PlatformNames, canvas: Canvas) -> dic
     return widgets.body(
         [
             [widgets.text(_header(config), height=3)],
-            widgets.lights(canvas, "Alarms, the dead-man's switch first", [alarm.name for alarm in reversed(alarms)]),
+            widgets.lights(canvas, "Alarms, the heartbeat first", [alarm.name for alarm in reversed(alarms)]),
             [
                 graph(canvas, "Heartbeat", [beats], unit="heartbeats", limits=[limit(heartbeat)]),
                 of(

@@ -10,13 +10,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from core.catalogue.alarm import MetricAlarm, Query
+from core.catalogue.alarm import Comparison, MetricAlarm, Query
 from core.catalogue.draft import MINUTE, statistic
 from core.catalogue.metric import Display, Metric
 from core.cloudwatch.limits import DASHBOARD_COLUMNS, MAX_WIDGET_ALARMS
 
 LIMIT_COLOR = "#d62728"
 LIGHTS_IN_A_ROW = 8
+SHARE = Display("%", 100.0)
+"""For the Average of a metric that is 1 or 0 for each request.
+
+Unlike an error-rate alarm's expression it has no value in a minute that has no data: the newest figure is then the last
+that was measured, and not the 0 of a minute that has only begun.
+"""
+SIGNS = {
+    Comparison.GREATER: ">",
+    Comparison.GREATER_OR_EQUAL: "≥",
+    Comparison.LESS: "<",
+    Comparison.LESS_OR_EQUAL: "≤",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +121,23 @@ def metric_line(
     key: str,
     right: bool = False,
     period: timedelta = MINUTE,
+    display: Display | None = None,
 ) -> Line:
-    """One statistic of a metric, in the unit that people read."""
+    """One statistic of a metric, in the unit that people read: the metric's own unless `display` is another."""
     query = statistic("value", metric, dimensions, statistic_name, period=period, returned=True)
-    return line((query,), label, display=metric.display, key=key, right=right)
+    return line((query,), label, display=display or metric.display, key=key, right=right)
 
 
 def limit(alarm: MetricAlarm, label: str = "") -> dict[str, Any]:
-    """The alarm's threshold as a horizontal line."""
+    """The alarm's threshold as a horizontal line, labelled with what would be in ALARM: `HighCPU ≥ 85 %`."""
     value = round(alarm.threshold * alarm.display.scale, 6)
-    shown = f"{label or alarm.condition}: {value:g} {alarm.display.unit}".strip()
+    shown = f"{label or alarm.condition} {SIGNS[alarm.comparison]} {value:g} {alarm.display.unit}".strip()
     return {"value": value, "label": shown, "color": LIMIT_COLOR}
+
+
+def limits(alarms: Iterable[MetricAlarm], label: str = "") -> list[dict[str, Any]]:
+    """The thresholds of alarms that share a graph, each that is in use once."""
+    return [*{alarm.threshold: limit(alarm, label) for alarm in alarms}.values()]
 
 
 def graph(

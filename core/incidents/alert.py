@@ -22,6 +22,7 @@ MAX_OBSERVATIONS = 20
 """Kept per alert. Older ones are folded away, never the start of a running episode."""
 
 MAX_REASON = 300
+MAX_ATTRIBUTE = 100
 MAX_QUERIES = 2000
 
 _RANK = {State.INSUFFICIENT_DATA: 0, State.OK: 1, State.ALARM: 2}
@@ -90,7 +91,7 @@ def first(signal: Signal, labels: Labels) -> Alert:
             labels=labels,
             observations=(observation(signal),),
             arn=alarm.alarm_arn if alarm else "",
-            attributes=alarm.attributes if alarm else (),
+            attributes=tuple((name, value[:MAX_ATTRIBUTE]) for name, value in alarm.attributes) if alarm else (),
             queries=_queries(signal),
         )
     )

@@ -15,6 +15,9 @@ any time in one of these states:
 | announced | due now (reason NEW_ALERTS) | ending, due now       | nothing                                |
 | ending    | waiting or announced again  |                       | quiet, ALL_RESOLVED or BRIEF (silence) |
 
+An alert that joins is due only when it is as severe as what people know of and still fires: a ticket does not page
+again. One that ends while others go on is no longer known: it is told again when it fires again.
+
 Only alerts delivered as INCIDENT and not muted announce; CONTEXT alerts are symptoms of whatever incident is
 open, DIRECT ones are kept for the record. `due_at` is when the next flush is owed, None when none is.
 """
@@ -35,8 +38,8 @@ from core.incidents.notification import Claim, LogEntry, Reason
 from core.incidents.signals import EndpointSignal, Signal, State
 
 MAX_CHANGES = 5
-MAX_ALERTS = 100
-"""Kept per group, the firing ones first: a record stays far below DynamoDB's 400 KB."""
+MAX_ALERTS = 50
+"""Kept per group, the firing ones first: a record of the largest alerts stays below DynamoDB's 400 KB."""
 FORGET = timedelta(days=7)
 """A resolved alert is remembered this long, so that its late events change nothing."""
 
@@ -88,6 +91,17 @@ class Incident:
     def firing(self) -> frozenset[str]:
         """Fingerprints of the alerts that people are told of."""
         return frozenset(alert.fingerprint for alert in self.alerts if alert.announces)
+
+    @property
+    def pressing(self) -> frozenset[str]:
+        """Fingerprints of those that people know of or should: all but the less severe than what they know of."""
+        told = self.log.firing if self.log else frozenset()
+        known = notifications.worst([a.labels.severity for a in self.announcing if a.fingerprint in told])
+        return frozenset(
+            alert.fingerprint
+            for alert in self.announcing
+            if known is None or alert.fingerprint in told or not notifications.worse(known, alert.labels.severity)
+        )
 
     @property
     def severity(self) -> Severity | None:
@@ -152,6 +166,7 @@ def step(incident: Incident | None, signal: Signal, labels: Labels, *, now: date
 
 def _settle(record: Incident, *, now: datetime, group_wait: timedelta) -> tuple[Incident, Outcome]:
     """Open, reopen or resolve the incident as the alerts say, and set when a flush is owed."""
+    record = _known(record)
     firing = record.firing
     if firing and not record.open:
         if record.due_at is None:
@@ -159,15 +174,23 @@ def _settle(record: Incident, *, now: datetime, group_wait: timedelta) -> tuple[
         return replace(record, resolved_at=None), Outcome.REOPENED
     if firing and record.log is None:
         return replace(record, opened_at=_since(record, now)), Outcome.NOTED
-    if firing and record.log is not None:
-        reason = notifications.needs_update(record.log, firing, record.severity, fired=True)
-        if reason is Reason.NEW_ALERTS and record.due_at is None:
-            return replace(record, due_at=now), Outcome.JOINED
+    if firing and record.due_at is None and _reason(record, fired=True) is Reason.NEW_ALERTS:
+        return replace(record, due_at=now), Outcome.JOINED
     if not firing and record.open:
         ended = max((alert.ends_at for alert in record.alerts if alert.ends_at is not None), default=now)
         due_at = record.due_at if record.log is None else now
         return replace(record, resolved_at=ended, due_at=due_at or now), Outcome.RESOLVED
     return record, Outcome.NOTED
+
+
+def _known(record: Incident) -> Incident:
+    """`record` with what ended no longer known to people, while something that they know of still fires."""
+    going = record.log.firing & record.firing if record.log else frozenset()
+    return replace(record, log=replace(record.log, firing=going)) if record.log and going else record
+
+
+def _reason(incident: Incident, *, fired: bool) -> Reason:
+    return notifications.needs_update(incident.log, incident.pressing, incident.severity, fired=fired)
 
 
 def _opened(record: Incident, *, now: datetime, group_wait: timedelta) -> Incident:
@@ -240,9 +263,7 @@ def decide(incident: Incident, *, now: datetime) -> Reason:
         return Reason.NOT_DUE
     if incident.claim is not None and now < incident.claim.until:
         return Reason.CLAIMED
-    return notifications.needs_update(
-        incident.log, incident.firing, incident.severity, fired=incident.opened_at is not None
-    )
+    return _reason(incident, fired=incident.opened_at is not None)
 
 
 def claim(incident: Incident, *, now: datetime) -> Incident:
@@ -262,12 +283,13 @@ def sent(current: Incident, told: Incident, *, now: datetime) -> Incident:
 
     What changed in between stays owed: the flush is due again if people would be told something else now.
     """
-    number = told.log.number + 1 if told.log else 1
-    severity = told.severity or (told.log.severity if told.log else Severity.INFO)
-    entry = LogEntry(told.firing, severity, now, number)
     if current.id != told.id:
         return current
-    return _flushed(replace(current, log=entry, claim=None), now)
+    number = told.log.number + 1 if told.log else 1
+    severities = (told.severity, told.log.severity if told.log else None)
+    severity = notifications.worst([severity for severity in severities if severity]) or Severity.INFO
+    entry = LogEntry(told.firing, severity, now, number)
+    return _flushed(_known(replace(current, log=entry, claim=None)), now)
 
 
 def resolution(incident: Incident, reason: Reason, *, now: datetime) -> Incident | None:
@@ -280,8 +302,7 @@ def resolution(incident: Incident, reason: Reason, *, now: datetime) -> Incident
 
 
 def _flushed(incident: Incident, now: datetime) -> Incident:
-    reason = notifications.needs_update(incident.log, incident.firing, incident.severity, fired=False)
-    return replace(incident, due_at=now if reason.sends else None)
+    return replace(incident, due_at=now if _reason(incident, fired=False).sends else None)
 
 
 def investigated(incident: Incident, investigation: Investigation) -> Incident:

@@ -38,7 +38,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """What people were last told: which fingerprints fire, the worst severity, when, in which message."""
+    """What people know: which fingerprints fire, the worst severity so far, and when and by which message."""
 
     firing: frozenset[str]
     severity: Severity

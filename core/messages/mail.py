@@ -1,4 +1,4 @@
-"""One incident as a mail: subject and text by the message contract (M1-M14 of reference/alerting.md), and as data."""
+"""One incident as a mail: subject, text and the same figures as data."""
 
 import json
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ LEAD_OUT = timedelta(minutes=30)
 
 _WHY = {
     Reason.FIRST: "first message of this incident",
-    Reason.NEW_ALERTS: "it got worse: a new alert fires",
+    Reason.NEW_ALERTS: "an alert fires that was not told of before",
     Reason.ALL_RESOLVED: "all alerts are resolved",
 }
 

@@ -25,6 +25,8 @@ from lambdas.adapters.clients import client
 
 MAX_BATCH_KEYS = 100  # BatchGetItem
 MAX_ACTIONS = 100  # TransactWriteItems
+ATTEMPTS = 10
+"""How often a lost race is decided again at once, before the record goes back to its queue for minutes."""
 EVENT_DAYS = 7
 INCIDENT_DAYS = 90
 QUIET_DAYS = 30
@@ -72,7 +74,7 @@ def put(table: str, incident: Incident, *, now: datetime) -> Incident:
     try:
         client("dynamodb").put_item(TableName=table, **_versioned(written, now))
     except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+        if error.response["Error"]["Code"] in {"ConditionalCheckFailedException", "TransactionConflictException"}:
             raise Conflict(incident.group) from error
         raise
     return written
@@ -120,7 +122,7 @@ def _transact(actions: list[dict[str, Any]]) -> None:
     try:
         client("dynamodb").transact_write_items(TransactItems=actions)
     except ClientError as error:
-        if error.response["Error"]["Code"] in {"TransactionCanceledException", "TransactionConflictException"}:
+        if error.response["Error"]["Code"] == "TransactionCanceledException":
             raise Conflict(error.response["Error"]["Message"]) from error
         raise
 

@@ -1,11 +1,11 @@
 """What the viewer shows, asked of the embedded CloudWatch as any client would."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 from core.cloudwatch.limits import MAX_ALARM_NAMES, MAX_ALARM_RECORDS
@@ -91,8 +91,8 @@ def alarms(world: World, board: str, arns: Sequence[str]) -> list[AlarmStatus]:
 
 def stem(names: Iterable[str]) -> str:
     """What all the names begin with, up to and with a dash: `mlwarden-demo-`."""
-    shared = os.path.commonprefix([*names])
-    return shared[: shared.rfind("-") + 1]
+    words = zip(*(name.split("-")[:-1] for name in names), strict=False)
+    return "".join(f"{column[0]}-" for column in takewhile(lambda column: len(set(column)) == 1, words))
 
 
 def _board(world: World, name: str, shared: str) -> Board:

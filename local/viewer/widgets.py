@@ -4,7 +4,8 @@ The form of a widget:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,30 +39,21 @@ class Line:
 
 def series(properties: Mapping[str, Any]) -> tuple[Series, ...]:
     """The rows of a metric widget, shorthands (`.` and `...`) written out."""
-    expanded: list[list[str]] = []
-    found: list[Series] = []
-    periods: dict[str, int] = {}
-    for number, row in enumerate(properties.get("metrics", ())):
-        fields, options = _split(row)
-        fields = _write_out(fields, expanded[-1] if expanded else [])
-        if fields:
-            expanded.append(fields)
-        identifier = str(options.get("id") or f"row{number}")
-        period = int(options.get("period") or properties.get("period") or DEFAULT_PERIOD)
-        if fields:
-            periods[identifier] = period
-        found.append(
-            Series(
-                id=identifier,
-                query=_query(identifier, fields, options, properties, period),
-                label=str(options.get("label") or (fields[1] if fields else options.get("expression", ""))),
-                visible=bool(options.get("visible", True)),
-                right=options.get("yAxis") == "right",
-                color=str(options.get("color", "")),
-                period=period,
-            )
+    rows = list(_rows(properties.get("metrics", ())))
+    default = int(properties.get("period") or DEFAULT_PERIOD)
+    periods = {id_: int(options.get("period") or default) for id_, fields, options in rows if fields}
+    return tuple(
+        Series(
+            id=id_,
+            query=_query(id_, fields, options, properties, periods.get(id_, default)),
+            label=str(options.get("label") or (fields[1] if fields else options.get("expression", ""))),
+            visible=bool(options.get("visible", True)),
+            right=options.get("yAxis") == "right",
+            color=str(options.get("color", "")),
+            period=periods.get(id_) or _period(str(options.get("expression", "")), periods, default),
         )
-    return tuple(found)
+        for id_, fields, options in rows
+    )
 
 
 def lines(properties: Mapping[str, Any]) -> tuple[Line, ...]:
@@ -79,10 +71,19 @@ def lines(properties: Mapping[str, Any]) -> tuple[Line, ...]:
     )
 
 
-def _split(row: Sequence[Any]) -> tuple[list[str], Mapping[str, Any]]:
-    if row and isinstance(row[-1], Mapping):
-        return [str(field) for field in row[:-1]], row[-1]
-    return [str(field) for field in row], {}
+def _rows(metrics: Sequence[Sequence[Any]]) -> Iterator[tuple[str, list[str], Mapping[str, Any]]]:
+    """Id, namespace with name and dimensions, and options of each row; an expression has options alone."""
+    above: list[str] = []
+    for number, row in enumerate(metrics):
+        last = row[-1] if row else None
+        options: Mapping[str, Any] = last if isinstance(last, Mapping) else {}
+        fields = _write_out([str(field) for field in row if not isinstance(field, Mapping)], above)
+        above = fields or above
+        yield str(options.get("id") or f"row{number}"), fields, options
+
+
+def _period(expression: str, periods: Mapping[str, int], default: int) -> int:
+    return max((periods[word] for word in re.findall(r"\w+", expression) if word in periods), default=default)
 
 
 def _write_out(fields: list[str], above: Sequence[str]) -> list[str]:
@@ -93,9 +94,8 @@ def _write_out(fields: list[str], above: Sequence[str]) -> list[str]:
 
 
 def _query(
-    identifier: str, fields: Sequence[str], options: Mapping[str, Any], properties: Mapping[str, Any]
+    identifier: str, fields: Sequence[str], options: Mapping[str, Any], properties: Mapping[str, Any], period: int
 ) -> dict[str, Any]:
-    period = int(options.get("period") or properties.get("period") or DEFAULT_PERIOD)
     if "expression" in options:
         return {"Id": identifier, "Expression": str(options["expression"]), "Period": period, "ReturnData": True}
     namespace, name, *rest = fields

@@ -13,6 +13,7 @@ from core.incidents.signals import Heartbeat, Signal
 ACCOUNT, REGION = "123456789012", "us-east-1"
 START = datetime(2026, 11, 21, 14, 2, 10, tzinfo=UTC)
 GROUP_WAIT = timedelta(seconds=30)
+REASON = "Threshold Crossed"
 RANKER = Subject("endpoint", "ranker", "AllTraffic")
 PREFIX = "mlwarden-production-ranker-"
 
@@ -85,7 +86,7 @@ def alarm_event(
             "state": {
                 "value": state,
                 "timestamp": stamp,
-                "reason": "Threshold Crossed",
+                "reason": REASON,
                 "reasonData": json.dumps(data),
             },
             "previousState": {"value": before, "timestamp": stamp},

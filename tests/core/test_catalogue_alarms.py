@@ -339,6 +339,7 @@ def test_a_topic_that_fails_is_told_of_on_another():
 
     assert Severity.WARNING is severity["critical"]
     assert Severity.CRITICAL is severity["warning"]
+    assert Severity.WARNING is severity["info"]
 
 
 def test_what_serves_reports_does_not_page():

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from core.catalogue.alarm import Delivery, Severity
 from core.incidents import incident as incidents
 from core.incidents import labels, record
-from core.incidents.incident import Incident, Outcome
+from core.incidents.alert import MAX_OBSERVATIONS, MAX_QUERIES, MAX_REASON
+from core.incidents.incident import MAX_ALERTS, Incident, Outcome
 from core.incidents.notification import LogEntry, Reason, needs_update
 from tests.core.incident_builders import (
     GROUP_WAIT,
@@ -118,6 +119,45 @@ def test_an_alert_that_joins_after_the_message_is_told_at_once():
     assert incidents.decide(worse, now=at(300)) is Reason.NEW_ALERTS
     assert worse.severity is Severity.CRITICAL
     assert worse.id == warned.id
+
+
+def test_a_ticket_that_joins_a_page_does_not_page_again():
+    paged = told(outage(), 35)
+
+    joined = after(alarm("HighGPU", "ALARM", 300), incident=paged)
+
+    assert incidents.decide(joined, now=at(300)) is Reason.UNCHANGED
+
+
+def test_a_ticket_that_outlasts_the_page_it_joined_is_told_then():
+    joined = after(alarm("HighGPU", "ALARM", 300), incident=told(outage(), 35))
+
+    alone = after(alarm("Unhealthy", "OK", 600), incident=joined)
+
+    assert incidents.decide(alone, now=at(600)) is Reason.NEW_ALERTS
+    assert alone.severity is Severity.WARNING
+
+
+def test_an_alert_that_fires_again_within_an_incident_is_told_again():
+    both = told(after(alarm("Unhealthy", "ALARM", 0), alarm("HighGPU", "ALARM", 1)), 40)
+    half = after(alarm("Unhealthy", "OK", 100), incident=both)
+
+    again = after(alarm("Unhealthy", "ALARM", 9000), incident=half)
+
+    assert incidents.decide(again, now=at(9000)) is Reason.NEW_ALERTS
+    assert again.id == both.id
+
+
+def test_the_end_is_told_to_those_who_were_told_of_the_worst():
+    paged = told(after(alarm("Unhealthy", "ALARM", 0)), 30)
+    joined = after(alarm("HighGPU", "ALARM", 100), incident=paged)
+    eased = told(after(alarm("Unhealthy", "OK", 200), incident=joined), 201)
+
+    over = after(alarm("HighGPU", "OK", 300), incident=eased)
+
+    assert incidents.decide(over, now=at(300)) is Reason.ALL_RESOLVED
+    assert over.log is not None
+    assert over.log.severity is Severity.CRITICAL
 
 
 def test_a_symptom_that_joins_after_the_message_is_not_told():
@@ -328,6 +368,25 @@ def test_an_alert_keeps_few_observations_and_its_start():
 
     assert len(incident.alerts[0].observations) == 20
     assert incident.alerts[0].starts_at == at(0)
+
+
+def test_the_largest_record_fits_an_item_of_dynamodb(monkeypatch):
+    metric = {"name": "Invocation5XXErrors", "namespace": "AWS/SageMaker", "dimensions": {"EndpointName": "x" * 63}}
+    queries = [{"id": f"m{n}", "metricStat": {"metric": metric, "period": 60, "stat": "Sum"}} for n in range(9)]
+    shape = {"configuration": {"metrics": queries}, "prefix": f"mlwarden-production-{'x' * 63}-{'v' * 63}-"}
+    monkeypatch.setattr("tests.core.incident_builders.REASON", "§" * 2 * MAX_REASON)
+    incident: Incident | None = None
+    for number in range(2 * MAX_ALERTS):
+        signals = [
+            alarm(f"Condition{number}", state, 100 * number + second, value=99.50160229693434, **shape)
+            for second, state in enumerate(["ALARM", "OK"] * (MAX_OBSERVATIONS // 2))
+        ]
+        incident = after(*signals, incident=incident, now=at(100 * number + 50))
+
+    assert incident is not None
+    assert len(incident.alerts) == MAX_ALERTS
+    assert len(incident.alerts[0].queries) > MAX_QUERIES // 2
+    assert len(record.encode(incident).encode()) < 400_000  # bytes: DynamoDB's limit of an item
 
 
 CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING

@@ -23,8 +23,6 @@ START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 ONCALL = "oncall@example.com"
 """Who reads `critical` and `warning` in config/default.toml."""
 
-_HASH = re.compile(r"[0-9A-F]{8}$")
-
 
 @dataclass(frozen=True)
 class Deployed:
@@ -45,7 +43,7 @@ class Deployed:
             physical
             for stack in self.deployment.stacks.values()
             for logical, physical in stack.resources.items()
-            if _HASH.sub("", logical) == name
+            if plain(logical) == name
         ]
         assert len(found) == 1, f"{name}: {len(found)} resources are called so"
         return found[0]
@@ -55,7 +53,7 @@ class Deployed:
         return f"{name_prefix(self.config.deployment.stage)}{subject}-{condition}"
 
     def set_alarm(self, subject: str, condition: str, state: str = "ALARM") -> None:
-        """Put an alarm into a state by hand; the next whole minute's evaluation takes it back."""
+        """Put an alarm into a state by hand. A metric alarm's next evaluation takes it back; a composite stays."""
         self.aws.get("cloudwatch").set_alarm_state(
             AlarmName=self.alarm(subject, condition), StateValue=state, StateReason="set by a test"
         )
@@ -124,6 +122,11 @@ def deployed_at(start: datetime, assembly: Path, config: Config) -> Iterator[Dep
             yield Deployed(running.world, config, deploy(running.world, assembly), aws)
         finally:
             aws.close()
+
+
+def plain(logical_id: str) -> str:
+    """A logical id without the hash that the CDK puts behind it: the name in the stacks' code."""
+    return re.sub(r"[0-9A-F]{8}$", "", logical_id)
 
 
 def direct(messages: list[Message]) -> list[str]:

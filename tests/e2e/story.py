@@ -28,7 +28,11 @@ DEAD_LETTERS = (
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One run. `depths` are messages by queue at its end, `items` the table's, `beats` how many heartbeats arrived."""
+    """One run.
+
+    `depths` are messages by queue at its end, `items` the table's, `beats` how many heartbeats arrived, `denied` what
+    roles tried and may not.
+    """
 
     broken_at: datetime
     mended_at: datetime
@@ -77,7 +81,9 @@ def tell(deployed: Deployed) -> Told:
         depths={name: deployed.depth(name) for name in ("Events", "Investigations", "Notifications", *DEAD_LETTERS)},
         items=deployed.aws.get("dynamodb").scan(TableName=deployed.physical("Incidents"))["Items"],
         beats=deployed.metric("mlwarden", "Heartbeat", Stage=deployed.config.deployment.stage),
-        denied=[f"{used.role} {used.action} {used.resource}" for used in deployed.world.access.usage if not used.allowed],
+        denied=[
+            f"{used.role} {used.action} {used.resource}" for used in deployed.world.access.usage if not used.allowed
+        ],
     )
 
 

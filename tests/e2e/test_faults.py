@@ -2,13 +2,30 @@
 
 import dataclasses
 import json
+from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from tests.e2e.deployed import ONCALL, START, Deployed, direct, subjects
+import pytest
+
+from core.config import Config
+from local.journal import Entry
+from local.messages import Message
+from tests.e2e.deployed import ONCALL, START, Deployed, deployed_at, direct, subjects
 
 SILENT = timedelta(minutes=15)
 """When AgentSilent goes off: no agent runs in these worlds."""
+
+
+@dataclass(frozen=True)
+class Raised:
+    """What came of a router that raised: its failed runs, who was paged, what was kept, who was paged in the end."""
+
+    failed: list[Entry]
+    pages: list[Message]
+    kept: list[dict[str, Any]]
+    after_repair: list[Message]
 
 
 def tap(deployed: Deployed) -> str:
@@ -36,11 +53,11 @@ def send(deployed: Deployed, body: str) -> None:
     deployed.aws.get("sqs").send_message(QueueUrl=deployed.physical("Events"), MessageBody=body)
 
 
-def break_router(deployed: Deployed) -> None:
-    """Take a setting from the router, so that its handler raises."""
-    router = deployed.world.functions.get(deployed.physical("RouterFunction"))
-    environment = {name: value for name, value in router.environment.items() if name != "MLWARDEN_TABLE"}
-    deployed.world.functions.replace(dataclasses.replace(router, environment=environment))
+def received(deployed: Deployed, queue_url: str) -> list[str]:
+    """The bodies that a queue gives, in the order in which they came."""
+    messages = deployed.receive(queue_url)
+    messages.sort(key=lambda message: int(message["Attributes"]["SentTimestamp"]))
+    return [str(message["Body"]) for message in messages]
 
 
 def kept(deployed: Deployed, queue: str, alarm: str) -> list[dict[str, Any]]:
@@ -49,7 +66,7 @@ def kept(deployed: Deployed, queue: str, alarm: str) -> list[dict[str, Any]]:
     return [message for message in messages if json.loads(message["Body"]).get("detail", {}).get("alarmName") == alarm]
 
 
-def test_a_malformed_event_is_kept_with_its_reason_and_source_while_the_rest_of_its_batch_pages(
+def test_a_malformed_event_is_kept_with_its_reason_and_source_and_pages_while_its_batch_goes_on(
     deployed: Deployed,
 ) -> None:
     deployed.advance(minutes=2)
@@ -60,64 +77,42 @@ def test_a_malformed_event_is_kept_with_its_reason_and_source_while_the_rest_of_
     send(deployed, malformed)
     deployed.set_alarm("embedder", "Unhealthy")
     deployed.advance(seconds=45)
+    runs_of_the_batch = deployed.runs("Router")[runs:]
+    deployed.advance(minutes=6)
 
     (buried,) = deployed.receive(deployed.physical("EventsDeadLetters"))
     attributes = {name: value["StringValue"] for name, value in buried["MessageAttributes"].items()}
-    assert len(deployed.runs("Router")) == runs + 1
+    (page,) = (message for message in deployed.messages() if direct([message]))
+    assert [run.facts["error"] for run in runs_of_the_batch] == [""]
     assert sorted(subject.split()[1] for subject in subjects(deployed.messages())) == ["embedder:", "ranker:"]
     assert buried["Body"] == malformed
     assert attributes["reason"].startswith("detail.state")
     assert attributes["source"] == deployed.arn_of_queue(deployed.physical("Events"))
     assert deployed.depth("Events") == 0
+    assert direct([page]) == [deployed.alarm("events", "DeadLetters")]
+    assert (page.endpoint, page.time) == (ONCALL, START + timedelta(minutes=3))
 
 
-def test_a_buried_event_pages_through_sns_directly_and_only_once(deployed: Deployed) -> None:
-    deployed.advance(minutes=2)
-
-    send(deployed, "not JSON")
-    deployed.advance(minutes=8)
-
-    (page,) = deployed.messages()
-    assert direct([page]) == ["mlwarden-demo-events-DeadLetters"]
-    assert page.endpoint == ONCALL
-    assert page.time == START + timedelta(minutes=3)
-    assert deployed.runs("Router")[-1].facts["error"] == ""
-
-
-def test_an_event_that_is_delivered_again_sends_nothing_again(deployed: Deployed) -> None:
+def test_an_event_that_is_delivered_twice_at_once_or_later_sends_nothing_twice(deployed: Deployed) -> None:
     tapped = tap(deployed)
     deployed.advance(minutes=2)
-    deployed.set_alarm("embedder", "Unhealthy")
-    deployed.advance(minutes=5)
-    events = [message["Body"] for message in deployed.receive(tapped)]
-    about = [body for body in events if "embedder-Unhealthy" in body and '"ALARM"' in body]
-    before = subjects(deployed.messages())
-
-    for body in about * 2:
-        send(deployed, body)
-    deployed.advance(minutes=5)
-
-    assert [json.loads(body)["detail"]["state"]["value"] for body in about] == ["ALARM", "OK"]
-    assert [subject.split()[0] for subject in before] == ["[CRITICAL]", "[RESOLVED"]
-    assert subjects(deployed.messages()) == before
-    assert deployed.depth("EventsDeadLetters") == 0
-
-
-def test_an_event_that_arrives_twice_in_one_batch_pages_once(deployed: Deployed) -> None:
-    tapped = tap(deployed)
     deployed.aws.get("events").disable_rule(Name=deployed.physical("AlarmChanges"))
-    deployed.set_alarm("embedder", "Unhealthy")
-    deployed.world.clock.settle()
-    fired = next(
-        message["Body"] for message in deployed.receive(tapped) if '{"value": "ALARM"' in message["Body"]
-    )
+    deployed.set_alarm("embedder", "Unhealthy", "ALARM")
+    deployed.advance(seconds=1)
+    deployed.set_alarm("embedder", "Unhealthy", "OK")
+    deployed.advance(seconds=1)
+    fire, end = (body for body in received(deployed, tapped) if "set by a test" in body)
 
-    send(deployed, fired)
-    send(deployed, fired)
-    deployed.advance(minutes=5)
+    mailed: list[list[str]] = []
+    for bodies in ([fire, fire], [fire], [end, end], [fire, end]):
+        for body in bodies:
+            send(deployed, body)
+        deployed.advance(minutes=2)
+        mailed.append([subject.split()[0] for subject in subjects(deployed.messages())])
 
-    assert len(deployed.messages()) == 1
-    assert deployed.messages()[0].subject.startswith("[CRITICAL] embedder: ")
+    fired, resolved = ["[CRITICAL]"], ["[CRITICAL]", "[RESOLVED"]
+    assert mailed == [fired, fired, resolved, resolved]
+    assert deployed.depth("EventsDeadLetters") == 0
 
 
 def test_a_lost_queue_message_costs_a_minute_and_not_the_page(deployed: Deployed) -> None:
@@ -135,42 +130,46 @@ def test_a_lost_queue_message_costs_a_minute_and_not_the_page(deployed: Deployed
     assert [page.time for page in pages] == [START + timedelta(minutes=3)]
 
 
-def test_a_function_that_raises_is_retried_three_times_and_what_it_was_given_is_kept_unchanged(
-    deployed: Deployed,
-) -> None:
-    break_router(deployed)
-    alarm = deployed.alarm("laptop", "AgentSilent")
+@pytest.fixture(scope="module")
+def raised(assembly: Path, default_config: Config) -> Raised:
+    """The router raises from the start, and is mended after the silent host's event has been given up on."""
+    with deployed_at(START, assembly, default_config) as deployed:
+        router = deployed.world.functions.get(deployed.physical("RouterFunction"))
+        environment = {name: value for name, value in router.environment.items() if name != "MLWARDEN_TABLE"}
+        deployed.world.functions.replace(dataclasses.replace(router, environment=environment))
+        deployed.advance(minutes=27)
+        failed = [run for run in deployed.runs("Router") if run.facts["error"]]
+        pages = deployed.messages()
+        events = kept(deployed, "EventsDeadLetters", deployed.alarm("laptop", "AgentSilent"))
 
-    deployed.advance(minutes=27)
-
-    (event,) = kept(deployed, "EventsDeadLetters", alarm)
-    failed = [run.time - START for run in deployed.runs("Router") if "MLWARDEN_TABLE" in str(run.facts["error"])]
-    assert {SILENT + timedelta(minutes=minutes) for minutes in (0, 3, 6)} <= set(failed)
-    assert json.loads(event["Body"])["detail"]["state"]["value"] == "ALARM"
-    assert subjects(deployed.messages()) == []
-
-
-def test_a_function_that_raises_pages_without_the_functions(deployed: Deployed) -> None:
-    break_router(deployed)
-
-    deployed.advance(minutes=27)
-
-    assert direct(deployed.messages()) == ["mlwarden-demo-router-FunctionErrors", "mlwarden-demo-events-DeadLetters"]
-    assert {message.endpoint for message in deployed.messages()} == {ONCALL}
+        deployed.world.functions.replace(router)
+        for event in events:
+            send(deployed, event["Body"])
+        deployed.advance(minutes=2)
+        return Raised(failed, pages, events, deployed.messages()[len(pages) :])
 
 
-def test_what_was_kept_pages_when_it_is_sent_again_after_the_repair(deployed: Deployed) -> None:
-    router = deployed.world.functions.get(deployed.physical("RouterFunction"))
-    break_router(deployed)
-    deployed.advance(minutes=27)
+def test_a_function_that_raises_is_given_its_event_three_times(raised: Raised) -> None:
+    failed = {run.time - START for run in raised.failed if "MLWARDEN_TABLE is not set" in str(run.facts["error"])}
 
-    deployed.world.functions.replace(router)
-    source = deployed.arn_of_queue(deployed.physical("EventsDeadLetters"))
-    deployed.aws.get("sqs").start_message_move_task(SourceArn=source)
-    deployed.advance(minutes=2)
+    assert {SILENT, SILENT + timedelta(minutes=3), SILENT + timedelta(minutes=6)} <= failed
+    assert SILENT + timedelta(minutes=9) not in failed
 
-    assert [subject.split(" (")[0] for subject in subjects(deployed.messages())] == ["[CRITICAL] laptop: agent silent"]
-    assert deployed.depth("EventsDeadLetters") == 0
+
+def test_what_a_function_that_raises_was_given_is_kept_as_it_was(raised: Raised) -> None:
+    (event,) = (json.loads(event["Body"]) for event in raised.kept)
+
+    assert event["detail-type"] == "CloudWatch Alarm State Change"
+    assert event["detail"]["state"]["value"] == "ALARM"
+
+
+def test_a_function_that_raises_pages_without_the_functions(raised: Raised) -> None:
+    assert direct(raised.pages) == ["mlwarden-demo-router-FunctionErrors", "mlwarden-demo-events-DeadLetters"]
+    assert [page.endpoint for page in raised.pages] == [ONCALL, ONCALL]
+
+
+def test_what_was_kept_pages_when_it_is_sent_again_after_the_repair(raised: Raised) -> None:
+    assert [subject.split(" (")[0] for subject in subjects(raised.after_repair)] == ["[CRITICAL] laptop: agent silent"]
 
 
 def test_a_router_that_may_not_write_its_table_keeps_the_event_and_pages_without_the_functions(

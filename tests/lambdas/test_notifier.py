@@ -2,11 +2,12 @@ import json
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from core.incidents import orders
 from core.incidents.orders import Order
 from lambdas import notifier, router
-from lambdas.adapters import table, topics
+from lambdas.adapters import clients, table, topics
 from tests.core.incident_builders import REGION, alarm_event
 from tests.lambdas.conftest import batch
 
@@ -54,6 +55,25 @@ def test_attributes_let_subscribers_filter_and_parse(cloud):
     assert attributes["reason"] == "first"
     assert attributes["incident"] == json.loads(attributes["incident_json"])["incident"]
     assert len(attributes["notification_id"]) == 32
+
+
+def test_a_phone_gets_the_first_line_alone(cloud, monkeypatch):
+    published = []
+
+    def publish(**call):
+        published.append(call)
+        return {"MessageId": "m"}
+
+    monkeypatch.setattr(clients.client("sns"), "publish", publish)
+    outage(cloud)
+
+    notifier.handle(cloud.batch("Notifications"), None)
+
+    (call,) = published
+    assert call["MessageStructure"] == "json"
+    texts = json.loads(call["Message"])
+    assert texts["sms"].startswith("CRITICAL ranker: ")
+    assert texts["sms"] == texts["default"].splitlines()[0]
 
 
 def test_a_second_delivery_sends_nothing_twice(cloud):
@@ -156,6 +176,26 @@ def test_a_crash_between_publish_and_log_sends_once_more_with_the_same_id(cloud,
     ids = [mail["MessageAttributes"]["notification_id"]["Value"] for mail in cloud.mails()]
     assert len(ids) == 2
     assert len(set(ids)) == 1
+
+
+def test_a_transaction_under_way_does_not_make_a_sent_message_owed_again(cloud, monkeypatch):
+    outage(cloud)
+    dynamodb = clients.client("dynamodb")
+    genuine, calls = dynamodb.put_item, []
+
+    def put_item(**call):
+        calls.append(call)
+        if len(calls) == 2:  # the log entry, after the claim
+            raise ClientError({"Error": {"Code": "TransactionConflictException", "Message": "ongoing"}}, "PutItem")
+        return genuine(**call)
+
+    monkeypatch.setattr(dynamodb, "put_item", put_item)
+
+    assert notifier.handle(cloud.batch("Notifications"), None) == DONE
+
+    cloud.wait(300)
+    notifier.handle({"sweep": True}, None)
+    assert len(cloud.mails()) == 1
 
 
 def test_an_alert_that_arrives_while_a_page_is_sent_is_told_next(cloud, monkeypatch):

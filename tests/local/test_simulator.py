@@ -56,6 +56,16 @@ def test_a_minute_with_requests_publishes_one_count_a_request_and_latency_in_mic
     assert dict(zip(latency["Values"], latency["Counts"], strict=True)) == {47_000.0: 2.0, 49_000.0: 1.0}
 
 
+def test_requests_that_overlap_are_counted_as_concurrent() -> None:
+    world = World(clock=Clock(START))
+    cloudwatch = load(world, [Request(1.0, 100, 10), Request(1.01, 100, 10), Request(30.0, 100, 10)], {})
+
+    world.clock.run_until(START + timedelta(minutes=1))
+
+    (concurrent,) = named(cloudwatch, "AWS/SageMaker", "ConcurrentRequestsPerModel")
+    assert concurrent["Values"] == [2.0]
+
+
 def test_an_idle_minute_publishes_no_invocation_metric_but_still_the_machines() -> None:
     world = World(clock=Clock(START))
     cloudwatch = load(world, [Request(70.0, 100, 10)], {})

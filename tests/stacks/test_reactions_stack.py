@@ -206,6 +206,12 @@ def test_a_function_is_fed_from_its_queue_and_may_fail_single_records(template, 
     assert 6 * consumer["Timeout"] == properties_["VisibilityTimeout"]
 
 
+def test_a_report_has_time_to_read_every_page(template):
+    _, function = named(template, "AWS::Lambda::Function", "RecommenderFunction")
+
+    assert 300 == function["Timeout"]
+
+
 def test_a_report_that_fails_three_times_is_kept(template):
     failed, _ = named(template, "AWS::SQS::Queue", "ReportsDeadLetters")
     [invoked] = properties(template, "AWS::Lambda::EventInvokeConfig")

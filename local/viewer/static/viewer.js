@@ -1,120 +1,169 @@
 // Draws a dashboard body: one element a widget on CloudWatch's 24-column grid, refreshed while the page is open.
 "use strict";
 const body = JSON.parse(document.getElementById("body").textContent);
-const grid = document.getElementById("grid");
+const clock = document.getElementById("clock");
 const REFRESH_MS = 2000;
+const STATES = { OK: "OK", ALARM: "In alarm", INSUFFICIENT_DATA: "Insufficient data", MISSING: "Does not exist" };
+const COLORS = ["#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#17becf", "#e377c2", "#7f7f7f", "#bcbd22"];
+const LIMIT_COLOR = "#d62728";
+const SMALL = { size: 11, color: "#545b64" };
+const CONFIG = { displayModeBar: false, responsive: true };
 
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
-// The Markdown that dashboards use: headings, bold, code, links, lists. Text is escaped first, links must be http(s).
-function markdown(text) {
-  const escaped = text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
-  const inline = (line) => line
-    .replace(/\[([^\]]+)\]\((https?:[^)\s]+)\)/g, '<a href="$2" rel="noopener">$1</a>')
-    .replace(/\*\*([^*]+)\*\*/g, "<b>$1</b>").replace(/`([^`]+)`/g, "<code>$1</code>");
-  return escaped.split("\n").map((line) => {
-    const heading = line.match(/^(#{1,3})\s+(.*)/);
-    if (heading) return `<h${heading[1].length}>${inline(heading[2])}</h${heading[1].length}>`;
-    const item = line.match(/^\s*[-*]\s+(.*)/);
-    if (item) return `<p>• ${inline(item[1])}</p>`;
-    return line.trim() ? `<p>${inline(line)}</p>` : "";
-  }).join("");
-}
+// Plotly reads a little HTML in its texts; names and labels are not HTML.
+const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+const isEmpty = (answer) => answer.traces.every((trace) => trace.y.length === 0);
+const minuteOf = (instant) => instant.slice(11, 16);
 
 function format(value) {
-  return Math.abs(value) >= 100 ? Math.round(value).toLocaleString("en") : Number(value.toPrecision(3)).toString();
+  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en");
+  return Number(value.toPrecision(3)).toString();
 }
 
 function drawAlarms(box, answer) {
-  const list = element("div", "alarms");
-  for (const alarm of answer.alarms) {
-    const one = element("div", `alarm ${alarm.state}`, `${alarm.name}  ${alarm.state}`);
-    one.title = alarm.reason;
-    list.append(one);
-  }
-  box.replaceChildren(list);
+  box.content.replaceChildren(...answer.alarms.map((alarm) => {
+    const since = alarm.since ? ` since ${minuteOf(alarm.since)}` : "";
+    const light = element(
+      "div", `light ${alarm.state}`, element("b", "", alarm.label), element("span", "", STATES[alarm.state] + since),
+    );
+    light.title = `${alarm.name}\n${alarm.reason}`;
+    return light;
+  }));
 }
 
-function drawNumbers(box, answer) {
-  const list = element("div", "numbers");
-  for (const trace of answer.traces) {
-    const one = element("div", "number", trace.y.length ? format(trace.y[trace.y.length - 1]) : "–");
-    one.append(element("small", "", trace.label));
-    list.append(one);
+function drawNumbers(box, answer, properties) {
+  const numbers = answer.traces.map((trace) => {
+    const last = trace.y.length - 1;
+    const value = last < 0 ? "–" : format(trace.y[last]);
+    const when = last < 0 ? "" : `at ${minuteOf(trace.x[last])}`;
+    return element("div", "number", element("b", "", value), element("span", "", trace.label), element("i", "", when));
+  });
+  if (!box.figures) {
+    box.figures = element("div", "numbers");
+    box.course = element("div", "course");
+    box.content.replaceChildren(box.figures, box.course);
   }
-  box.replaceChildren(list);
+  box.figures.replaceChildren(...numbers);
+  if (!properties.sparkline || isEmpty(answer)) return box.course.replaceChildren();
+  const lines = answer.traces.map((trace, at) => ({
+    x: trace.x, y: trace.y, mode: "lines", fill: "tozeroy", line: { width: 1.2, color: COLORS[at % COLORS.length] },
+  }));
+  Plotly.react(box.course, lines, {
+    margin: { l: 0, r: 0, t: 2, b: 0 }, showlegend: false, hovermode: false, dragmode: false,
+    xaxis: { visible: false, range: answer.range }, yaxis: { visible: false, rangemode: "tozero" },
+  }, CONFIG);
+}
+
+// A point with nothing beside it would be no line at all.
+function dots(values) {
+  const none = (at) => values[at] === null || values[at] === undefined;
+  return values.map((value, at) => (none(at - 1) && none(at + 1) ? 5 : 0));
+}
+
+function drawTrace(trace, at, stacked) {
+  const empty = trace.y.length === 0;
+  const color = trace.color || COLORS[at % COLORS.length];
+  return {
+    x: empty ? [null] : trace.x, y: empty ? [null] : trace.y, yaxis: trace.right ? "y2" : "y", mode: "lines+markers",
+    name: plain(trace.label) + (empty ? " (no data)" : "") + (trace.right ? " (right)" : ""), showlegend: true,
+    line: { width: 1.6, color, dash: trace.right ? "dot" : "solid" }, stackgroup: stacked ? "one" : undefined,
+    marker: { color, line: { width: 0 }, size: dots(trace.y) },
+  };
+}
+
+function drawAxis(axis) {
+  const { min, max } = axis || {};
+  return {
+    range: max === undefined ? undefined : [min ?? 0, max], rangemode: min === 0 ? "tozero" : "normal",
+    automargin: true, tickfont: SMALL, tickmode: "auto", nticks: 6, separatethousands: true, hoverformat: ",.4~r",
+    zerolinecolor: "#aab7b8", gridcolor: "#eaeded", fixedrange: true,
+  };
+}
+
+function drawLine(line) {
+  return {
+    type: "line", xref: "paper", x0: 0, x1: 1, yref: line.right ? "y2" : "y", y0: line.value, y1: line.value,
+    line: { color: line.color || LIMIT_COLOR, width: 1.2, dash: "dash" },
+  };
+}
+
+// Each label stands further right than the one before, since thresholds may lie close together.
+function drawLabel(line, at) {
+  return {
+    xref: "paper", x: (at % 3) * 0.33, xshift: 3, xanchor: "left", yref: line.right ? "y2" : "y", y: line.value, yanchor: "bottom",
+    text: plain(line.label), showarrow: false, bgcolor: "rgba(255, 255, 255, .8)", font: { ...SMALL, color: line.color || LIMIT_COLOR },
+  };
 }
 
 function drawSeries(box, answer, properties) {
-  const traces = answer.traces.map((trace) => ({
-    x: trace.x, y: trace.y, name: trace.label, yaxis: trace.right ? "y2" : "y", mode: "lines",
-    line: { width: 1.6, color: trace.color || undefined }, stackgroup: properties.stacked ? "one" : undefined,
-  }));
-  const axis = properties.yAxis || {};
-  const range = (side) => ({
-    title: { text: (axis[side] || {}).label || "", font: { size: 10 } }, rangemode: "tozero",
-    range: axis[side] && axis[side].max !== undefined ? [axis[side].min || 0, axis[side].max] : undefined,
-    automargin: true, tickfont: { size: 10 },
-  });
-  const layout = {
-    margin: { l: 36, r: 30, t: 4, b: 22 }, showlegend: true, legend: { orientation: "h", y: -0.18, font: { size: 10 } },
-    xaxis: { type: "date", tickfont: { size: 10 } }, yaxis: range("left"),
-    yaxis2: { ...range("right"), overlaying: "y", side: "right" },
-    shapes: answer.lines.map((line) => ({
-      type: "line", xref: "paper", x0: 0, x1: 1, y0: line.value, y1: line.value, yref: line.right ? "y2" : "y",
-      line: { color: line.color || "#d13212", width: 1, dash: "dash" },
-    })),
-    annotations: answer.lines.filter((line) => line.label).map((line) => ({
-      xref: "paper", x: 1, xanchor: "right", y: line.value, yref: line.right ? "y2" : "y", yanchor: "bottom",
-      text: line.label, showarrow: false, font: { size: 10, color: line.color || "#d13212" },
-    })),
-  };
-  if (!box.classList.contains("js-plotly-plot")) box.replaceChildren();
-  Plotly.react(box, traces, layout, { displayModeBar: false, responsive: true });
+  const axes = properties.yAxis || {};
+  const right = answer.traces.some((trace) => trace.right);
+  Plotly.react(box.content, answer.traces.map((trace, at) => drawTrace(trace, at, properties.stacked)), {
+    margin: { l: 30, r: right ? 30 : 8, t: 17, b: 44 }, hovermode: "x unified", dragmode: false,
+    hoverlabel: { font: { size: 11 } }, font: { family: "system-ui, sans-serif" },
+    legend: { orientation: "h", x: 0, y: 0, yref: "container", yanchor: "bottom", font: SMALL, bgcolor: "rgba(0, 0, 0, 0)" },
+    xaxis: {
+      type: "date", range: answer.range, tickformat: "%H:%M", hoverformat: "%d %b %H:%M UTC", nticks: 7,
+      tickfont: SMALL, ticks: "outside", ticklen: 4, tickcolor: "#aab7b8", automargin: true, gridcolor: "#eaeded", fixedrange: true,
+    },
+    yaxis: drawAxis(axes.left),
+    yaxis2: { ...drawAxis(axes.right), overlaying: "y", side: "right", showgrid: false, visible: right },
+    shapes: answer.lines.map(drawLine), annotations: answer.lines.filter((line) => line.label).map(drawLabel),
+  }, CONFIG);
 }
 
-async function refresh(number, widget, box) {
-  const response = await fetch(`/api/dashboards/${encodeURIComponent(body.name)}/widgets/${number}?minutes=45`);
-  if (!response.ok) return;
-  const answer = await response.json();
-  if (widget.type === "alarm") return drawAlarms(box, answer);
-  if (answer.error) return box.replaceChildren(element("p", "none", answer.error));
-  if (answer.traces.every((trace) => trace.y.length === 0)) {
-    if (box.classList.contains("js-plotly-plot")) Plotly.purge(box);
-    return box.replaceChildren(element("p", "none", "No data available"));
-  }
-  if (["singleValue", "gauge"].includes(widget.properties.view)) return drawNumbers(box, answer);
-  drawSeries(box, answer, widget.properties);
+function draw(box, answer) {
+  const properties = box.widget.properties;
+  if (box.widget.type === "alarm") return drawAlarms(box, answer);
+  box.note.textContent = answer.error;
+  if (properties.view === "singleValue") return drawNumbers(box, answer, properties);
+  box.note.textContent ||= isEmpty(answer) ? "No data in this range" : "";
+  drawSeries(box, answer, properties);
 }
 
-const boxes = body.widgets.map((widget, number) => {
-  const outer = element("article", "widget");
+async function refresh(box) {
+  const address = `/api/dashboards/${encodeURIComponent(body.name)}/widgets/${box.number}?minutes=${body.minutes}`;
+  const response = await fetch(address);
+  if (!response.ok) return void (box.note.textContent = `The viewer answered ${response.status}`);
+  draw(box, await response.json());
+}
+
+function isDrawn(widget) {
+  return widget.type === "alarm"
+    || (widget.type === "metric" && ["timeSeries", "singleValue", undefined].includes(widget.properties.view));
+}
+
+function heading(properties) {
+  const { left, right } = properties.yAxis || {};
+  const units = element("div", "units", element("span", "", left?.label || ""), element("span", "", right?.label || ""));
+  return [element("h2", "", properties.title || ""), ...(properties.yAxis ? [units] : [])];
+}
+
+function place(widget, number) {
+  const outer = element("article", `widget ${widget.type}`);
   outer.style.gridColumn = `${(widget.x || 0) + 1} / span ${widget.width || 6}`;
   outer.style.gridRow = `${(widget.y || 0) + 1} / span ${widget.height || 6}`;
-  if (widget.type === "text") {
-    outer.classList.add("text");
-    outer.innerHTML = markdown(widget.properties.markdown);
-  } else if (widget.properties.title) {
-    outer.append(element("h2", "", widget.properties.title));
+  const box = { number, widget, content: element("div", "content"), note: element("p", "note") };
+  if (widget.type === "text") outer.append(...markdown(widget.properties.markdown));
+  else outer.append(...heading(widget.properties), box.content, box.note);
+  if (widget.type !== "text" && !isDrawn(widget)) {
+    box.note.textContent = `This viewer does not draw ${widget.properties.view || widget.type} widgets; CloudWatch does`;
   }
-  const box = element("div", "plot");
-  if (widget.type !== "text") outer.append(box);
-  grid.append(outer);
-  return { number, widget, box };
-}).filter((one) => ["metric", "alarm"].includes(one.widget.type));
+  document.getElementById("grid").append(outer);
+  return box;
+}
+
+const boxes = body.widgets.map(place).filter((box) => isDrawn(box.widget));
 
 async function round() {
   try {
-    const clock = await (await fetch("/api/clock")).json();
-    document.getElementById("clock").textContent = clock.now.replace("T", " ").slice(0, 19) + " UTC";
-    await Promise.all(boxes.map((one) => refresh(one.number, one.widget, one.box)));
-  } catch (error) {
-    document.getElementById("clock").textContent = "the embedded AWS has stopped";
+    if (!document.hidden) {
+      clock.textContent = (await (await fetch("/api/clock")).json()).now;
+      await Promise.all(boxes.map(refresh));
+    }
+    clock.classList.remove("stopped");
+  } catch {
+    clock.textContent = "the embedded AWS has stopped";
+    clock.classList.add("stopped");
   }
   setTimeout(round, REFRESH_MS);
 }

@@ -60,3 +60,18 @@ def test_horizontal_annotations_are_the_thresholds() -> None:
     properties = {"annotations": {"horizontal": [{"value": 500, "label": "objective"}]}}
 
     assert lines(properties) == (Line(value=500.0, label="objective"),)
+
+
+def test_an_expression_has_the_longest_period_of_what_it_is_computed_from() -> None:
+    properties = {
+        "period": 60,
+        "metrics": [
+            [{"expression": "fast / slow", "id": "rate"}],
+            ["App", "Fast", {"id": "fast", "visible": False}],
+            ["App", "Slow", {"id": "slow", "visible": False, "period": 300}],
+        ],
+    }
+
+    rate, fast, slow = series(properties)
+
+    assert [300, 60, 300] == [rate.period, fast.period, slow.period]
