@@ -32,6 +32,9 @@ from lambdas.records import Record
 PERIODS_BEFORE = timedelta(minutes=5)
 """An alarm goes off some periods after the values that made it."""
 
+HEARTBEAT_GROUP = "platform/heartbeat"
+"""No incident's group: read with each heartbeat, so that a table that does not answer stops it."""
+
 log = Logger(service="notifier")
 
 
@@ -57,6 +60,7 @@ def _take(record: Record, settings: Notifier, now: datetime) -> None:
         log.warning("record buried", extra={"message_id": record.id, "reason": str(malformed)})
         return
     if isinstance(order, Heartbeat):
+        table.get(settings.table, HEARTBEAT_GROUP)
         _beat(settings.stage)
         return
     _flush(order.group, settings, now)
@@ -164,6 +168,6 @@ def _update(group: str, told: Incident, settings: Notifier, now: datetime, *, do
 
 
 def _beat(stage: str) -> None:
-    """The end of the dead-man's switch: rule, queue, router, queue and notifier all work."""
+    """The end of the dead-man's switch: rule, queue, router, queue, notifier and table all work."""
     with single_metric(name="Heartbeat", unit=MetricUnit.Count, value=1, namespace="mlwarden") as metric:
         metric.add_dimension(name="Stage", value=stage)

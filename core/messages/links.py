@@ -22,12 +22,6 @@ def dashboard(region: str, name: str, *, start: datetime, end: datetime) -> str:
     return f"{place}#dashboards/dashboard/{quote(name, safe='')}?{pinned}"
 
 
-def alarm(region: str, name: str) -> str:
-    """The alarm's own page."""
-    place = f"{console(region)}/cloudwatch/home?region={quote(region, safe='')}"
-    return f"{place}#alarmsV2:alarm/{quote(name, safe='')}"
-
-
 def runbook(base: str, name: str) -> str:
     """The runbook called `name`; empty when there is none."""
     return f"{base.rstrip('/')}/{quote(name, safe='')}.md" if base and name else ""

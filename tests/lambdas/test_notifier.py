@@ -267,6 +267,15 @@ def test_the_heartbeat_becomes_a_metric(cloud, capsys):
     assert metric["Heartbeat"] in (1, [1])
 
 
+def test_there_is_no_heartbeat_while_the_table_does_not_answer(cloud, capsys, monkeypatch):
+    monkeypatch.setenv("MLWARDEN_TABLE", "gone")
+
+    answer = notifier.handle(batch({"kind": "heartbeat"}, source="Notifications"), None)
+
+    assert len(answer["batchItemFailures"]) == 1
+    assert "_aws" not in capsys.readouterr().out
+
+
 def test_a_malformed_order_is_buried_and_the_rest_is_processed(cloud):
     outage(cloud)
     boto3.client("sqs", region_name=REGION)
