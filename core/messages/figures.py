@@ -20,8 +20,10 @@ class Figure:
 
     @property
     def text(self) -> str:
-        """`812 ms`, `7.4 %`, `1,731 requests`, `0.5`."""
-        return f"{plain(self.number)} {self.unit}".rstrip()
+        """`812 ms`, `7.4 %`, `1,731 requests`, `1 request`, `0.5`."""
+        counted = self.unit.endswith("s") and len(self.unit) > len("ms")
+        unit = self.unit[:-1] if counted and self.number == 1 else self.unit
+        return f"{plain(self.number)} {unit}".rstrip()
 
 
 def figure(value: float | None, display: Display) -> Figure | None:

@@ -141,7 +141,7 @@ def test_low_values_are_told_as_too_low():
 
     message = mail.write(story.tell(quiet, Reason.FIRST, now=at(31)), PLACE)
 
-    assert "0 requests against at least 1 requests" in message.text
+    assert "0 requests against at least 1 request" in message.text
 
 
 def test_many_alerts_are_counted_and_a_few_listed():
