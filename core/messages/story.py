@@ -134,9 +134,9 @@ def measured(incident: Incident) -> tuple[Alert, ...]:
 
 
 def words(condition: str) -> str:
-    """`HighP99Latency` as `high p99 latency`, `HighGPUMemory` as `high GPU memory`."""
-    parts = re.findall(r"P\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", condition)
-    return " ".join(part if len(part) > 1 and part.isupper() and part.isalpha() else part.lower() for part in parts)
+    """`HighP99Latency` as `high p99 latency`, `GPUsMissing` as `GPUs missing`."""
+    parts = re.findall(r"P\d+|[A-Z]{2,}s(?=[A-Z]|$)|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", condition)
+    return " ".join(part if re.fullmatch("[A-Z]{2,}s?", part) else part.lower() for part in parts)
 
 
 def _lead(head: Alert, part: tuple[Alert, ...]) -> Alert:
