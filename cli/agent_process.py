@@ -17,6 +17,7 @@ from core.config import Config
 from local.clients import Clients
 from local.world import World
 
+ACCESS_KEY = "agent"
 STOP_SECONDS = 10
 LOOK_BACK = timedelta(hours=3)
 GPU_METRICS = ("nvidia_smi_", "gpu_")
@@ -41,6 +42,7 @@ class AgentProcess:
         return f"this machine's own metrics ({gpus})"
 
     def __enter__(self) -> Self:
+        use_host_role(self._world, self._config.deployment.stage, ACCESS_KEY)
         path = Path(self._folder.name) / "agent.json"
         path.write_text(json.dumps(self._settings()), encoding="utf-8")
         with (Path(self._folder.name) / "agent.log").open("wb") as log:
@@ -53,7 +55,7 @@ class AgentProcess:
             cwd=ROOT,
             env={
                 "PATH": os.environ.get("PATH", ""),
-                "AWS_ACCESS_KEY_ID": "agent",
+                "AWS_ACCESS_KEY_ID": ACCESS_KEY,
                 "AWS_SECRET_ACCESS_KEY": "agent",
                 "AWS_REGION": self._world.region,
                 "AWS_EC2_METADATA_DISABLED": "true",
@@ -124,3 +126,17 @@ class AgentProcess:
             "host": hosts[0].host if hosts else "laptop",
             "gpu": "simulated" if self.simulated else "auto",
         }
+
+
+def use_host_role(world: World, stage: str, access_key: str) -> str:
+    """Hold the calls made with `access_key` against the role that the agent stack gives to hosts; the role's ARN."""
+    clients = Clients(url=world.url, region=world.region)
+    try:
+        answer = clients.get("cloudformation").describe_stack_resources(StackName=f"mlwarden-{stage}-agent")
+        roles = [each for each in answer["StackResources"] if each["ResourceType"] == "AWS::IAM::Role"]
+        name = str(roles[0]["PhysicalResourceId"])
+        arn = str(clients.get("iam").get_role(RoleName=name)["Role"]["Arn"])
+    finally:
+        clients.close()
+    world.access.register(access_key, arn, session="i-0123456789abcdef0")
+    return arn

@@ -3,8 +3,9 @@
 import argparse
 import signal
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cli import assembly
 from cli.errors import CommandError
@@ -12,6 +13,9 @@ from local import server
 from local.clock import Clock
 from local.deployer import deploy
 from local.pace import Pace
+from local.world import Conditions, World
+
+MAX_DELAY_SECONDS = 86_400
 
 MAX_PORT = 65535
 
@@ -25,18 +29,33 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     what.add_argument("--config", type=Path, default=Path("config/default.toml"), help="what to deploy")
     parser.add_argument("--clock", choices=("wall", "virtual"), default="wall", help="virtual stands still until told")
     parser.add_argument("--start", type=_instant, help="the clock's first instant, ISO 8601 (default: now)")
+    parser.add_argument(
+        "--ingestion-delay",
+        type=_delay,
+        default=timedelta(0),
+        metavar="SECONDS",
+        help="how old a period is before alarms are evaluated on it (default 0)",
+    )
+    parser.add_argument(
+        "--duplicate-events", action="store_true", help="events and queues deliver everything twice, out of order"
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
     folder = None if options.empty else assembly.assembly(options.config)
-    clock = Clock(options.start or datetime.now(UTC).replace(microsecond=0))
-    with start(clock, port=options.port) as running:
+    clock = Clock(options.start or _now())
+    conditions = Conditions(ingestion_delay=options.ingestion_delay, duplicate_events=options.duplicate_events)
+
+    def prepare(world: World) -> None:
         if folder is not None:
-            deployment = deploy(running.world, folder)
+            deployment = deploy(world, folder)
             clock.settle()
             print(f"deployed {', '.join(deployment.stacks)}", flush=True)
+
+    restart = _now if options.clock == "wall" and options.start is None else None
+    with start(clock, port=options.port, conditions=conditions, prepare=prepare, restart=restart) as running:
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopped.set())
@@ -50,10 +69,10 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def start(clock: Clock, *, port: int) -> server.Running:
-    """Start the server; raises CommandError when the port is taken."""
+def start(clock: Clock, *, port: int, **more: Any) -> server.Running:
+    """Start the server, `more` as `local.server.start` takes it; raises CommandError when the port is taken."""
     try:
-        return server.start(clock=clock, port=port)
+        return server.start(clock=clock, port=port, **more)
     except OSError as error:
         raise CommandError(f"--port {port}: {error.strerror or error}") from error
 
@@ -63,6 +82,20 @@ def port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) <= MAX_PORT):
         raise argparse.ArgumentTypeError(f"{text} is not a port; 0 (a free one) to {MAX_PORT} would be right")
     return int(text)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _delay(text: str) -> timedelta:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MAX_DELAY_SECONDS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to {MAX_DELAY_SECONDS}")
+    return timedelta(seconds=seconds)
 
 
 def _instant(text: str) -> datetime:

@@ -3,6 +3,7 @@
 import io
 import logging
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 from moto.backends import list_of_moto_modules
@@ -20,11 +21,6 @@ from local.world import World
 
 log = logging.getLogger(__name__)
 
-CLOUDWATCH_PROTOCOLS = (
-    "CloudWatch is served by JSON 1.0 (X-Amz-Target: GraniteServiceVersion20100801.<operation>), as boto3 1.44 and "
-    "the AWS CLI of the same age send it; this request came by {}"
-)
-
 
 class _Moto(DomainDispatcherApplication):
     """moto's dispatcher, which says what is missing instead of failing on it."""
@@ -39,12 +35,18 @@ class _Moto(DomainDispatcherApplication):
 
 
 class Application:
-    """Serves one world."""
+    """Serves one world at a time, in every region."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
-        self._services = Services(world)
         self._moto = _Moto(create_backend_app)
+        self.reset: Callable[[], datetime] = world.clock.now
+        """Puts a world as it was at the start in the place of this one."""
+        self.serve(world)
+
+    def serve(self, world: World) -> None:
+        """Serve this world from now on."""
+        self._world = world
+        self._services: dict[str, Services] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """WSGI."""
@@ -60,7 +62,7 @@ class Application:
 
     def _control(self, request: Request) -> Answer:
         try:
-            return control.respond(self._world, request)
+            return control.respond(self._world, request, self.reset)
         except Exception as error:
             log.exception("due work failed", extra={"path": request.path})
             return Answer(500, (("Content-Type", "text/plain"),), f"{type(error).__name__}: {error}\n".encode())
@@ -70,6 +72,7 @@ class Application:
         call: Call | None = None
         try:
             call = wire.read(request)
+            call = wire.parsed(call)
             return self._answer(call, request, request_id)
         except ServiceError as problem:
             return answers.error(call, problem, request_id)
@@ -80,7 +83,8 @@ class Application:
             return answers.error(call, failure, request_id)
 
     def _answer(self, call: Call, request: Request, request_id: str) -> Answer:
-        world = self._world
+        world = self._world.at(call.region)
+        services = self._services_in(world)
         with world.lock:
             world.access.check_request(
                 access_key=call.access_key,
@@ -89,18 +93,22 @@ class Application:
                 params=call.params,
                 request=request,
             )
-        if call.service == "cloudwatch" and call.protocol is not wire.Protocol.JSON_1_0:
-            raise ServiceError("InvalidAction", CLOUDWATCH_PROTOCOLS.format(call.protocol))
-        if (handler := self._services.unlocked(call)) is not None:
+        if (handler := services.unlocked(call)) is not None:
             return handler(call, request_id)
         with world.lock:
-            if (own := self._services.handler(call)) is not None:
+            if (own := services.handler(call)) is not None:
                 return answers.result(call, own(call.operation, call.params), request_id)
-            self._services.before(call)
+            services.before(call)
             answer = self._ask_moto(call, request)
             if answer.status < 300:
-                self._services.after(call)
+                services.after(call)
             return answer
+
+    def _services_in(self, world: World) -> Services:
+        with world.lock:
+            if world.region not in self._services:
+                self._services[world.region] = Services(world)
+            return self._services[world.region]
 
     def _ask_moto(self, call: Call, request: Request) -> Answer:
         environ = dict(request.environ)

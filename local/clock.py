@@ -85,6 +85,12 @@ class Clock:
             self._run(self._now + by)
             return self._now
 
+    def restart(self, at: datetime) -> None:
+        """Stand at `at`, earlier or later, with nothing due; waits for work that is running."""
+        with self._turn(), self._lock:
+            self._due.clear()
+            self._now = at
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         if self._runner == threading.get_ident():

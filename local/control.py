@@ -1,7 +1,8 @@
-"""The control routes under /_mlwarden/: the clock, the recorded messages, health."""
+"""The control routes under /_mlwarden/: the clock, the recorded messages, reset, health."""
 
 import json
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,11 +20,12 @@ class Refused(Exception):
     """A control request that cannot be carried out; says what would be right."""
 
 
-def respond(world: World, request: Request) -> Answer:
+def respond(world: World, request: Request, reset: Callable[[], datetime]) -> Answer:
     """Answer a control request.
 
     POST clock answers when everything due until then has run; GET clock says what time it is; GET messages lists what
-    subscribers received. The clock must not be asked while holding `world.lock`.
+    subscribers received; POST reset answers when the world is as it was just after the start. The clock must not be
+    asked while holding `world.lock`.
     """
     try:
         match (request.method, request.path.removeprefix(PREFIX).rstrip("/")):
@@ -35,10 +37,12 @@ def respond(world: World, request: Request) -> Answer:
                 return _json(200, {"now": iso(_move(world, request.get_data()))})
             case ("GET", "messages"):
                 return _json(200, _messages(world))
+            case ("POST", "reset"):
+                return _json(200, {"now": iso(reset())})
             case (method, route):
                 raise Refused(
                     f"no control route {method} {PREFIX}{route}; there are GET and POST {PREFIX}clock, "
-                    f"GET {PREFIX}messages, GET {PREFIX}health"
+                    f"GET {PREFIX}messages, POST {PREFIX}reset, GET {PREFIX}health"
                 )
     except Refused as refused:
         return _json(400, {"error": str(refused)})
@@ -54,6 +58,8 @@ def _move(world: World, body: bytes) -> datetime:
         wish = json.loads(body)
     except ValueError:
         raise Refused(_CLOCK_BODY) from None
+    for each in list(world.regions.values()):
+        each.stacks.settle()  # a deployment under way is part of the present
     match wish:
         case {"advance_seconds": int() | float() as seconds, **rest} if not rest and not isinstance(seconds, bool):
             if not (math.isfinite(seconds) and seconds >= 0):

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from moto.events.models import EventPattern, Rule, events_backends
+from moto.events.models import Rule, events_backends
 
+from local import patterns
 from local.clock import Order
 from local.errors import ServiceError
 from local.schedules import Schedule, ScheduleError, parse
@@ -17,6 +18,9 @@ MAX_ENTRIES = 10  # PutEvents
 DEFAULT_BUS = "default"
 
 _RULE_CHANGES = {"PutRule", "EnableRule", "DisableRule", "DeleteRule"}
+
+_EVENT_KEYS = ("id", "account", "source", "time", "region", "resources", "detail-type")
+"""What TestEventPattern asks of an event, by the API reference."""
 
 Event = dict[str, Any]
 
@@ -30,6 +34,7 @@ class EventBus:
         self._scheduled: dict[str, tuple[str, int]] = {}
         """Rule ARN → the schedule expression that is armed, and the arming's number."""
         self._arming = 0
+        self._patterns: dict[str, patterns.Pattern] = {}
 
     def put(
         self,
@@ -46,7 +51,8 @@ class EventBus:
         if detail_type == "CloudWatch Alarm State Change" and source == "aws.cloudwatch":
             old, new = detail["previousState"]["value"], detail["state"]["value"]
             self._world.journal.record("alarm", name=detail["alarmName"], old=old, new=new)
-        self._world.clock.schedule(self._world.clock.now(), lambda: self._match(bus, event), Order.ACTIONS)
+        for delay in self._world.delays.next():
+            self._world.clock.schedule(self._world.clock.now() + delay, lambda: self._match(bus, event), Order.ACTIONS)
         return str(event["id"])
 
     def handle(self, operation: str, params: dict[str, Any]) -> dict[str, Any]:
@@ -61,6 +67,8 @@ class EventBus:
 
     def check(self, operation: str, params: dict[str, Any]) -> None:
         """Refuse, before moto sees it, a rule that EventBridge would refuse and moto takes."""
+        if operation == "PutRule" and (pattern := params.get("EventPattern")):
+            _check_pattern(str(pattern))
         if operation == "PutRule" and (expression := params.get("ScheduleExpression")):
             try:
                 parse(str(expression))
@@ -111,11 +119,17 @@ class EventBus:
     def _match(self, bus: str, event: Event) -> None:
         with self._world.lock:
             for rule in self._rules(bus):
-                if not _is_enabled(rule) or not rule.event_pattern.get_pattern():
+                document = rule.event_pattern.get_pattern()
+                if not _is_enabled(rule) or not document:
                     continue
-                if rule.event_pattern.matches_event(event):  # type: ignore[arg-type]
+                if self._pattern(json.dumps(document)).matches(event):
                     self._record(rule, event)
                     self._targets.deliver(rule, event)
+
+    def _pattern(self, text: str) -> patterns.Pattern:
+        if text not in self._patterns:
+            self._patterns[text] = patterns.read(text)
+        return self._patterns[text]
 
     def _record(self, rule: Rule, event: Event) -> None:
         self._world.journal.record("rule", name=rule.name, detail_type=event["detail-type"], source=event["source"])
@@ -179,11 +193,30 @@ class EventBus:
         return {"EventId": identifier}
 
     def _test_pattern(self, params: dict[str, Any]) -> bool:
+        pattern = _check_pattern(str(params.get("EventPattern")))
         try:
-            pattern, event = str(params["EventPattern"]), json.loads(params["Event"])
-            return bool(EventPattern.load(pattern).matches_event(event))
-        except (KeyError, ValueError) as error:
-            raise ServiceError("InvalidEventPatternException", f"Event pattern is not valid. Reason: {error}") from None
+            event = json.loads(params["Event"])
+        except (KeyError, TypeError, ValueError):
+            event = None
+        missing = [key for key in _EVENT_KEYS if not isinstance(event, dict) or key not in event]
+        if missing:
+            raise ServiceError(
+                "ValidationException", f"Parameter Event is not valid. Reason: it needs {', '.join(missing)}."
+            )
+        return pattern.matches(event)
+
+
+def _check_pattern(text: str) -> patterns.Pattern:
+    if len(text) > patterns.MAX_LENGTH:
+        raise ServiceError(
+            "ValidationException",
+            "1 validation error detected: Value at 'eventPattern' failed to satisfy constraint: Member must have "
+            f"length less than or equal to {patterns.MAX_LENGTH}",
+        )
+    try:
+        return patterns.read(text)
+    except patterns.PatternError as error:
+        raise ServiceError("InvalidEventPatternException", f"Event pattern is not valid. Reason: {error}") from None
 
 
 def _is_enabled(rule: Rule) -> bool:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from moto.events.models import EventPattern
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import Message, Queue, sqs_backends
 
+from local import patterns
 from local.clock import Order
 from local.errors import ServiceError
 from local.moto_time import from_milliseconds
@@ -154,7 +154,7 @@ def _passes(mapping: "Mapping", message: Message) -> bool:
     except ValueError:
         body = message.body
     record: Any = {"body": body}
-    return any(EventPattern.load(pattern).matches_event(record) for pattern in mapping.filters)
+    return any(patterns.read(pattern).matches(record) for pattern in mapping.filters)
 
 
 def _processed(mapping: "Mapping", messages: list[Message], invocation: "Invocation") -> set[str]:

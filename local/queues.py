@@ -1,5 +1,6 @@
 """SQS beyond moto: services sending under a queue's policy, metrics, and the poller that feeds functions."""
 
+import copy
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,11 +39,12 @@ class Queues:
 
     def start(self) -> None:
         """Hear of every message that arrives in moto's queues, and publish queue metrics each whole minute."""
-        feeder = self._feeder
+        world = self._world
 
         def add_message(queue: Queue, message: Message) -> None:
-            _add_message(queue, message)
-            feeder.arrived(queue)
+            for each in _deliveries(world, queue, message):
+                _add_message(queue, each)
+            world.at(queue.region).queues.arrived(queue)
 
         Queue.add_message = add_message  # type: ignore[method-assign, assignment]
         SQSBackend.receive_message = _receive_at_once  # type: ignore[method-assign, assignment]
@@ -56,6 +58,10 @@ class Queues:
         Queue.add_message = _add_message  # type: ignore[method-assign, assignment]
         SQSBackend.receive_message = _receive_message  # type: ignore[method-assign]
         self._stop_metrics()
+
+    def arrived(self, queue: Queue) -> None:
+        """A message was put into a queue of this region."""
+        self._feeder.arrived(queue)
 
     def after(self, operation: str) -> None:
         """Follow up on what moto did: a receive or a changed visibility moves when messages can be received."""
@@ -120,9 +126,15 @@ class Queues:
         return True
 
     def _publish_metrics(self) -> None:
+        now = self._world.clock.now()
+        for region in list(sqs_backends[self._world.account]):
+            world = self._world.at(region)
+            world.queues.review()
+            world.queues.publish_metrics(now)
+
+    def publish_metrics(self, now: datetime) -> None:
+        """Drop what has expired and publish the metrics of every queue of this region."""
         world = self._world
-        now = world.clock.now()
-        self.review()
         with world.lock:
             queues = list(sqs_backends[world.account][world.region].queues.values())
             for queue in queues:
@@ -130,6 +142,20 @@ class Queues:
             datums = [datum for queue in queues for datum in _datums(queue, now)]
             if datums:
                 world.cloudwatch.put("AWS/SQS", datums)
+
+
+def _deliveries(world: World, queue: Queue, message: Message) -> list[Message]:
+    """The message, and its copies where the world delivers twice; a FIFO queue delivers once and in order."""
+    if message.approximate_receive_count or queue.fifo_queue:
+        return [message]
+    found: list[Message] = []
+    due = message.delayed_until
+    for delay in world.delays.next():
+        each = copy.copy(message) if found else message
+        each._old_receipt_handles = list(message._old_receipt_handles)
+        each.delayed_until = due + delay / timedelta(milliseconds=1)
+        found.append(each)
+    return found
 
 
 def _receive_at_once(

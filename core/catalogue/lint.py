@@ -19,7 +19,8 @@ from core.catalogue.alarm import (
 )
 from core.catalogue.metric import Emitted
 from core.cloudwatch import limits
-from core.cloudwatch.expression import Expression, ExpressionError, parse, references
+from core.cloudwatch.expression import Expression, ExpressionError, Type, expand, parse, references, searches
+from core.cloudwatch.expression.signatures import check as type_of
 from core.cloudwatch.expression.tree import Operation
 
 _ID = re.compile(r"[a-z][A-Za-z0-9_]*")
@@ -75,7 +76,7 @@ def _queries(queries: tuple[Query, ...]) -> Iterator[str]:
         elif query.stat:
             yield from (f"query {query.id}: {problem}" for problem in _stat(query.stat))
         else:
-            yield from (f"query {query.id}: {problem}" for problem in _expression(query, ids))
+            yield from (f"query {query.id}: {problem}" for problem in _expression(query, queries, ids))
 
 
 def _stat(stat: MetricStat) -> Iterator[str]:
@@ -104,20 +105,29 @@ def legal_statistic(statistic: str, legal: tuple[str, ...]) -> bool:
     return statistic in legal or ("p*" in legal and _PERCENTILE.fullmatch(statistic) is not None)
 
 
-def _expression(query: Query, ids: set[str]) -> Iterator[str]:
+def _expression(query: Query, queries: tuple[Query, ...], ids: set[str]) -> Iterator[str]:
     if len(query.expression) > limits.MAX_EXPRESSION:
         yield f"its expression has {len(query.expression)} characters; the limit is {limits.MAX_EXPRESSION}"
     try:
-        mentioned = {reference.id for reference in references(parse(query.expression))}
+        tree = _tree(query, queries)
     except ExpressionError as error:
         yield f"{query.expression}: {error}"
         return
+    if searches(tree):
+        yield f"{query.expression}: an alarm takes no SEARCH"
+    mentioned = {reference.id for reference in references(tree)}
     if not mentioned:
         yield f"{query.expression}: a constant, which never changes state"
     for unknown in sorted(mentioned - ids):
         yield f"{query.expression}: no query has the id {unknown}"
     if query.id in mentioned:
         yield f"{query.expression}: refers to itself"
+
+
+def _tree(query: Query, queries: tuple[Query, ...]) -> Expression:
+    """The query's expression with METRICS() and PERIOD() written out. Raises ExpressionError."""
+    periods = {other.id: int(other.stat.period.total_seconds()) for other in queries if other.stat}
+    return expand(parse(query.expression), periods)
 
 
 def _evaluation(alarm: MetricAlarm) -> Iterator[str]:
@@ -147,6 +157,10 @@ def _threshold(alarm: MetricAlarm) -> Iterator[str]:
     trees = _trees(alarm.queries)
     if trees is None:
         return  # said already
+    unfit = _unfit(alarm.returned, alarm.queries, trees)
+    if unfit:
+        yield unfit
+        return
     yield from _devices(alarm.returned, alarm.queries, trees)
     values = _reach(alarm.returned, alarm.queries, trees)
     breach = f"{alarm.comparison.value} {alarm.threshold:g}"
@@ -159,7 +173,7 @@ def _threshold(alarm: MetricAlarm) -> Iterator[str]:
 def _trees(queries: tuple[Query, ...]) -> Mapping[str, Expression] | None:
     """The expressions by id, or None where one is wrong or they go in a circle."""
     try:
-        trees = {query.id: parse(query.expression) for query in queries if query.expression}
+        trees = {query.id: _tree(query, queries) for query in queries if query.expression}
     except ExpressionError:
         return None
     done = {query.id for query in queries if query.stat}
@@ -172,6 +186,22 @@ def _trees(queries: tuple[Query, ...]) -> Mapping[str, Expression] | None:
         for id_ in ready:
             del waiting[id_]
     return trees
+
+
+def _unfit(returned: Query, queries: tuple[Query, ...], trees: Mapping[str, Expression]) -> str:
+    """Why the returned query gives no single series, or nothing when it does."""
+
+    def kind(query: Query) -> Type:
+        if query.stat:
+            return Type.SERIES
+        return type_of(trees[query.id], {ref.id: kind(by_id[ref.id]) for ref in references(trees[query.id])})
+
+    by_id = {query.id: query for query in queries}
+    try:
+        found = kind(returned)
+    except ExpressionError as error:
+        return f"{returned.expression}: {error}"
+    return "" if found is Type.SERIES else f"{returned.expression}: it gives {found}; one time series would be right"
 
 
 def _reach(query: Query, queries: tuple[Query, ...], trees: Mapping[str, Expression]) -> reach.Interval:

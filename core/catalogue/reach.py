@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.catalogue.alarm import Comparison, MetricStat
 from core.cloudwatch.expression import Expression
-from core.cloudwatch.expression.tree import Call, Negation, Number, Operation, Reference, Word
+from core.cloudwatch.expression.tree import Call, Listing, Negation, Number, Operation, Reference, Search, Text, Word
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def of_expression(expression: Expression, known: Mapping[str, Interval]) -> Inte
         case Negation(operand):
             inner = of_expression(operand, known)
             return Interval(-inner.high, -inner.low)
-        case Operation(operator, left, right):
+        case Operation(operator, left, right, _):
             return _operation(operator, of_expression(left, known), of_expression(right, known))
         case Call("FILL", (series, filling), _):
             found = of_expression(series, known)
@@ -60,7 +60,7 @@ def of_expression(expression: Expression, known: Mapping[str, Interval]) -> Inte
             for branch in branches:
                 found = found.union(of_expression(branch, known))
             return found
-        case Word() | Call():
+        case Word() | Text() | Listing() | Search() | Call():
             return ANY
 
 

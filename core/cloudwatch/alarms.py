@@ -7,13 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 from core.catalogue.alarm import Comparison, MissingData
-from core.cloudwatch import composite, statistics
+from core.cloudwatch import anomaly, composite, expression, propagation, statistics, watches, windows
+from core.cloudwatch.composite.suppression import Suppressor
 from core.cloudwatch.evaluation import Condition
 from core.cloudwatch.limits import (
     MAX_ACTION_ARN,
     MAX_ACTIONS,
     MAX_ALARM_DESCRIPTION,
     MAX_ALARM_METRICS,
+    MAX_ARN,
     MAX_EVALUATED,
     MAX_EVALUATED_LONG_PERIOD,
     MAX_NAME,
@@ -23,26 +25,15 @@ from core.cloudwatch.limits import (
     MAX_WARM_UP_MINUTES,
     SUB_MINUTE_PERIODS,
 )
-from core.cloudwatch.queries import Query, in_expression, leaves, ordered, read, read_stat, yields_series
+from core.cloudwatch.queries import Query, in_expression, leaves, ordered, read, read_stat, types
 from core.cloudwatch.refusal import unsupported, validation
 
 ACTION_SERVICES = ("sns", "lambda")
 _ACTIONS = ("OKActions", "AlarmActions", "InsufficientDataActions")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PLAIN = ("MetricName", "Namespace", "Dimensions", "Period", "Unit", "Statistic", "ExtendedStatistic")
-_UNSUPPORTED = {
-    "EvaluationCriteria": "a PromQL alarm (EvaluationCriteria)",
-    "EvaluationInterval": "a PromQL alarm (EvaluationInterval)",
-    "ThresholdMetricId": "an anomaly detection alarm (ThresholdMetricId)",
-    "ActionConfiguration": "ActionConfiguration",
-}
-_BAND_OPERATORS = (
-    "LessThanLowerOrGreaterThanUpperThreshold",
-    "LessThanLowerThreshold",
-    "GreaterThanUpperThreshold",
-)
 _SUPPRESSOR = ("ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
-_FORMS = "MetricName with a static threshold, or Metrics with metric math"
+_NO_CONDITION = Condition(Comparison.GREATER, 0.0, 1, 1, MissingData.MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +42,10 @@ class MetricPlan:
 
     `queries` are in order of evaluation, the returned one among them; a plain alarm has one with a stat.
     `explicit`: the alarm states its DatapointsToAlarm. `significant`: evaluate a percentile only where it has
-    samples enough.
+    samples enough. `window`: the periods lie on the wall clock, not sliding with the evaluation.
+
+    An alarm with a `band` watches how far the returned query lies outside it: more than 0 breaches its condition.
+    One with a `watch` has contributors; of a PromQL alarm's plan only `period`, how often it is evaluated, is used.
     """
 
     queries: tuple[Query, ...]
@@ -61,6 +55,9 @@ class MetricPlan:
     explicit: bool
     significant: bool
     warm_up: "WarmUp | None" = None
+    window: windows.WallClock | None = None
+    band: anomaly.Band | None = None
+    watch: watches.Watch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +73,19 @@ class WarmUp:
 
 
 def plan(params: Mapping[str, Any], *, account: str = "") -> MetricPlan:
-    """The alarm that PutMetricAlarm's parameters state. Raises Refusal.
-
-    Forms that are not supported yet are refused by name: anomaly bands, Metrics Insights, PromQL, wall-clock
-    windows.
-    """
+    """The alarm that PutMetricAlarm's parameters state. Raises Refusal."""
     check_common(params)
-    for field, what in _UNSUPPORTED.items():
-        if params.get(field) is not None:
-            raise unsupported(what, _FORMS)
-    window = params.get("EvaluationWindow")
-    if window is not None and "SlidingWindow" not in window:
-        raise unsupported("a wall-clock window (EvaluationWindow.WallClockWindow)", "SlidingWindow")
-    queries = _queries(params, account)
+    if watches.is_promql(params):
+        return _promql(params)
+    window = windows.read(params.get("EvaluationWindow"))
+    queries, band = _queries(params, account)
     returned = next(query for query in queries if query.returned)
-    period = leaves(returned, queries)[0].period
-    condition = _condition(params, default_treatment(queries))
+    period = watches.insights_period(queries) or leaves(returned, queries)[0].period
+    if window is not None:
+        windows.check_period(period)
+    condition = _condition(params, band, default_treatment(queries))
     _check_period(period, condition.periods)
+    watches.check_insights(queries, condition.periods, wall_clock=window is not None)
     percentile = returned.stat is not None and statistics.percentile_of(returned.stat.statistic) is not None
     low = params.get("EvaluateLowSampleCountPercentile")
     if low not in (None, "", "evaluate", "ignore"):
@@ -105,7 +98,16 @@ def plan(params: Mapping[str, Any], *, account: str = "") -> MetricPlan:
         explicit=params.get("DatapointsToAlarm") is not None,
         significant=low == "ignore" and percentile,
         warm_up=_warm_up(params.get("WarmUpConfiguration")),
+        window=window,
+        band=band,
+        watch=watches.read_insights(returned),
     )
+
+
+def _promql(params: Mapping[str, Any]) -> MetricPlan:
+    watch = watches.read_promql(params)
+    query = Query("q1", None, None, watch.text, "", returned=True)
+    return MetricPlan((query,), query, _NO_CONDITION, watch.interval, explicit=False, significant=False, watch=watch)
 
 
 def _warm_up(configuration: Mapping[str, Any] | None) -> WarmUp | None:
@@ -121,9 +123,6 @@ def _warm_up(configuration: Mapping[str, Any] | None) -> WarmUp | None:
 def rule(params: Mapping[str, Any]) -> composite.Rule:
     """The rule that PutCompositeAlarm's parameters state. Raises Refusal."""
     check_common(params)
-    for field in _SUPPRESSOR:
-        if params.get(field) is not None:
-            raise unsupported(f"{field} of a composite alarm", "composite alarms without a suppressor")
     text = params.get("AlarmRule")
     if not isinstance(text, str) or not text or text != text.strip():
         raise validation("AlarmRule must not contain leading or trailing whitespace or be null")
@@ -131,6 +130,25 @@ def rule(params: Mapping[str, Any]) -> composite.Rule:
         return composite.parse(text)
     except composite.RuleError as error:
         raise validation(f"Invalid AlarmRule: {error.message}") from error
+
+
+def suppressor(params: Mapping[str, Any]) -> Suppressor | None:
+    """What suppresses the actions of the composite that PutCompositeAlarm's parameters state. Raises Refusal."""
+    alarm, *periods = (params.get(field) for field in _SUPPRESSOR)
+    if alarm is None:
+        extra = [field for field in _SUPPRESSOR if params.get(field) is not None]
+        if extra:
+            raise validation(f"{', '.join(extra)} cannot be specified without ActionsSuppressor")
+        return None
+    if not isinstance(alarm, str) or not 1 <= len(alarm) <= MAX_ARN:
+        raise validation(f"ActionsSuppressor must have 1 to {MAX_ARN} characters")
+    for field, period in zip(_SUPPRESSOR[1:], periods, strict=True):
+        if period is None:
+            raise validation(f"{field} is required when ActionsSuppressor is specified")
+        if not isinstance(period, int) or period < 0:
+            raise validation(f"{field} must be a number of seconds, 0 or more, not {period}")
+    wait, extension = (timedelta(seconds=period or 0) for period in periods)
+    return Suppressor(composite.alarm_name(alarm), wait, extension)
 
 
 def check_common(params: Mapping[str, Any]) -> None:
@@ -158,6 +176,7 @@ def check_common(params: Mapping[str, Any]) -> None:
         if len(set(actions)) < len(actions):
             raise validation(f"{field} must not contain duplicates")
     check_tags(params.get("Tags") or [])
+    propagation.check(params)
 
 
 def check_tags(tags: Sequence[Mapping[str, str]]) -> None:
@@ -175,17 +194,21 @@ def default_treatment(queries: Sequence[Query]) -> MissingData:
 
     User Guide, Configuring how CloudWatch alarms treat missing data.
     """
-    namespaces = {query.stat.namespace for query in queries if query.stat is not None}
+    sources = (query.stat or query.select for query in queries)
+    namespaces = {source.namespace for source in sources if source is not None}
     return MissingData.IGNORE if namespaces == {"AWS/DynamoDB"} else MissingData.MISSING
 
 
-def _queries(params: Mapping[str, Any], account: str) -> tuple[Query, ...]:
+def _queries(params: Mapping[str, Any], account: str) -> tuple[tuple[Query, ...], anomaly.Band | None]:
+    """What the alarm evaluates, without the query of its band, and the band."""
     items = params.get("Metrics")
     if items:
         extra = [field for field in _PLAIN if params.get(field)]
         if extra:
             raise validation(f"{', '.join(extra)} cannot be specified together with Metrics")
-        return _math(items, account)
+        return _math(items, params, account)
+    if params.get("ThresholdMetricId") is not None:
+        raise validation("ThresholdMetricId can only be specified together with Metrics")
     if not params.get("MetricName"):
         raise validation("One of MetricName, Metrics and EvaluationCriteria must be specified")
     if bool(params.get("Statistic")) == bool(params.get("ExtendedStatistic")):
@@ -195,6 +218,8 @@ def _queries(params: Mapping[str, Any], account: str) -> tuple[Query, ...]:
             f"The value {params['Statistic']} for parameter Statistic is invalid: it is one of "
             + ", ".join(statistics.BASIC)
         )
+    if params.get("ExtendedStatistic") in statistics.BASIC:
+        raise validation(f"{params['ExtendedStatistic']} is given as Statistic, not as ExtendedStatistic")
     stat = read_stat(
         namespace=params.get("Namespace"),
         name=params["MetricName"],
@@ -203,11 +228,16 @@ def _queries(params: Mapping[str, Any], account: str) -> tuple[Query, ...]:
         period=params.get("Period"),
         unit=params.get("Unit"),
     )
-    return (Query("m1", stat, None, "", "", returned=True),)
+    return (Query("m1", stat, None, "", "", returned=True),), None
 
 
-def _math(items: Sequence[Mapping[str, Any]], account: str) -> tuple[Query, ...]:
+def _math(
+    items: Sequence[Mapping[str, Any]], params: Mapping[str, Any], account: str
+) -> tuple[tuple[Query, ...], anomaly.Band | None]:
     queries = read(items, account=account)
+    band = anomaly.read_band(params, queries) if params.get("ThresholdMetricId") is not None else None
+    if band is not None:
+        queries = tuple(query for query in queries if query.id != band.id)
     stats = [query.stat for query in queries if query.stat is not None]
     if len(stats) > MAX_ALARM_METRICS:
         raise validation(f"An alarm may have at most {MAX_ALARM_METRICS} metrics, not {len(stats)}")
@@ -217,22 +247,38 @@ def _math(items: Sequence[Mapping[str, Any]], account: str) -> tuple[Query, ...]
             "Exactly one element of the Metrics list should return data, not "
             + (", ".join(query.id for query in returned) or "none")
         )
-    if not leaves(returned[0], queries):
+    if any(query.expression and expression.searches(query.expression) for query in queries):
+        raise validation("SEARCH is not supported on Metric Alarms.")
+    if not leaves(returned[0], queries) and not watches.insights_period(queries):
         raise validation(f"The expression of {returned[0].id} must rest on at least one metric")
-    if not yields_series(returned[0], ordered(queries)):
-        raise in_expression(returned[0].id, "its result is a scalar; it must be a time series")
-    if len({stat.period for stat in stats}) > 1:
+    _check_result(returned[0], queries)
+    if len({stat.period for stat in stats} | {query.period for query in queries if query.select}) > 1:
         raise validation("The Period must be the same for all metrics of an alarm")
-    return queries
+    return queries, band
 
 
-def _condition(params: Mapping[str, Any], default: MissingData) -> Condition:
-    operator = params.get("ComparisonOperator")
-    if operator in _BAND_OPERATORS:
-        raise unsupported(f"ComparisonOperator {operator} (anomaly detection)", ", ".join(Comparison))
+def _check_result(returned: Query, queries: Sequence[Query]) -> None:
+    """An alarm watches one series (User Guide, Using math expressions)."""
+    kind = types(ordered(queries))[returned.id]
+    if watches.read_insights(returned) is not None:
+        return
+    if kind is expression.Type.SCALAR:
+        raise in_expression(returned.id, "its result is a scalar; it must be a time series")
+    if kind is expression.Type.ARRAY:
+        raise validation(
+            "Metrics expression that return multi time series are only allowed for MetricsInsights expression with an "
+            f"ORDER BY clause; {returned.id} returns an array of time series"
+        )
+
+
+def _condition(params: Mapping[str, Any], band: anomaly.Band | None, default: MissingData) -> Condition:
+    operator, threshold = (params.get(field) for field in ("ComparisonOperator", "Threshold"))
+    if band is not None:
+        operator, threshold = Comparison.GREATER, 0.0
+    if operator in tuple(anomaly.BandComparison):
+        raise validation(f"ThresholdMetricId is required with the ComparisonOperator {operator}")
     if operator not in tuple(Comparison):
         raise validation(f"ComparisonOperator must be one of {', '.join(Comparison)}, not {operator}")
-    threshold = params.get("Threshold")
     if not isinstance(threshold, int | float):
         raise validation("Threshold is required for alarms based on static thresholds")
     periods = params.get("EvaluationPeriods")

@@ -25,6 +25,8 @@ from core.cloudwatch.statistics import StatisticSet
 Dimensions = tuple[tuple[str, str], ...]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DIMENSION_FIELDS = (("Name", MAX_DIMENSION_NAME), ("Value", MAX_DIMENSION_VALUE))
+_VALUE_FIELDS = ("Value", "Values", "StatisticValues")
 _SET_FIELDS = ("SampleCount", "Sum", "Minimum", "Maximum")
 
 
@@ -144,13 +146,13 @@ def _check_dimensions(items: Sequence[Mapping[str, Any]], path: str) -> None:
     if len(items) > MAX_DIMENSIONS:
         raise invalid_value(f"The collection {path}.Dimensions must not have a size greater than {MAX_DIMENSIONS}.")
     for number, item in enumerate(items, start=1):
-        for field, longest in (("Name", MAX_DIMENSION_NAME), ("Value", MAX_DIMENSION_VALUE)):
+        for field, longest in _DIMENSION_FIELDS:
             text = item.get(field)
-            where = f"{path}.Dimensions.member.{number}.{field}"
             if not isinstance(text, str) or not text:
-                raise missing(f"The parameter {where} is required.")
-            colon = field == "Name" and text[0] == ":"
-            if len(text) > longest or not text.isascii() or colon or not text.strip():
+                raise missing(f"The parameter {path}.Dimensions.member.{number}.{field} is required.")
+            colon = text[0] == ":" and field == "Name"
+            if len(text) > longest or not text.isascii() or colon or text.isspace():
+                where = f"{path}.Dimensions.member.{number}.{field}"
                 raise invalid_value(f"The value {text} for parameter {where} is invalid.")
 
 
@@ -166,7 +168,7 @@ def _check_timestamp(stamp: object, path: str, now: float) -> None:
 
 
 def _check_values(item: Mapping[str, Any], path: str) -> None:
-    given = [field for field in ("Value", "Values", "StatisticValues") if item.get(field) is not None]
+    given = [field for field in _VALUE_FIELDS if item.get(field) is not None]
     if not given:
         raise missing(f"At least one of the parameters must be specified: {path}.Value, Values, StatisticValues.")
     if len(given) > 1:

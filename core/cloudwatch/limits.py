@@ -20,10 +20,20 @@ MAX_LISTED_METRICS = 500  # ListMetrics: one page
 LISTED_FOR = timedelta(weeks=2)  # ListMetrics
 RECENTLY_ACTIVE = timedelta(hours=3)  # ListMetrics: RecentlyActive=PT3H
 MAX_EXPRESSION = 2_048  # MetricDataQuery
+KEPT_FOR = (  # GetMetricData: how old data may be to be asked for by periods as short as so many seconds
+    (timedelta(hours=3), 1),
+    (timedelta(days=15), 60),
+    (timedelta(days=63), 300),
+    (timedelta(days=455), 3_600),
+)
+MAX_SEARCHED = 500  # User Guide, search expression syntax: time series on one graph
+MAX_STATISTICS = 5  # GetMetricStatistics: Statistics
+MAX_EXTENDED_STATISTICS = 10  # GetMetricStatistics: ExtendedStatistics
 
 MAX_ALARM_METRICS = 10  # User Guide, alarm-limits
 MAX_ACTIONS = 5  # PutMetricAlarm
 MAX_ACTION_ARN = 1_024  # PutMetricAlarm
+MAX_ARN = 1_600  # AlarmArn, ActionsSuppressor
 MAX_ALARM_DESCRIPTION = 1_024  # PutMetricAlarm
 MAX_TAGS = 50  # TagResource
 MAX_TAG_KEY = 128  # Tag
@@ -42,10 +52,34 @@ HISTORY_KEPT = timedelta(days=30)  # DescribeAlarmHistory
 MAX_HISTORY_SUMMARY = 255  # AlarmHistoryItem
 MAX_HISTORY_DATA = 4_095  # AlarmHistoryItem
 
+MAX_SERIES = 500  # Metrics Insights quotas, PromQL limits: time series returned
+MAX_MATCHED_METRICS = 10_000  # Metrics Insights quotas: metrics that one query processes
+INSIGHTS_RANGE = timedelta(hours=3)  # Metrics Insights quotas: data that an alarm evaluates
+INSIGHTS_PERIOD = 60  # Metrics Insights quotas: the finest granularity, in seconds
+MAX_INSIGHTS_ALARMS = 200  # Metrics Insights quotas: alarms a Region
+MAX_CONTRIBUTORS = 100  # User Guide, alarm-limits: contributors in ALARM
+MAX_PROMQL = 10_000  # AlarmPromQLCriteria: characters of Query
+MAX_PROMQL_PERIOD = 86_400  # AlarmPromQLCriteria: PendingPeriod and RecoveryPeriod, in seconds
+EVALUATION_INTERVALS = (10, 20, 30)  # PutMetricAlarm: EvaluationInterval below a minute
+MAX_EVALUATION_INTERVAL = 3_600  # PutMetricAlarm: EvaluationInterval
+
 MAX_RULE = 10_240  # PutCompositeAlarm: characters of AlarmRule
 MAX_RULE_CHILDREN = 100  # PutCompositeAlarm
 MAX_RULE_ELEMENTS = 500  # PutCompositeAlarm: TRUE, FALSE and state functions
 MAX_PARENTS = 150  # PutCompositeAlarm: composites that name one alarm
+
+MAX_MUTED_ALARMS = 100  # PutAlarmMuteRule
+MAX_MUTE_RULES = 2_000  # CloudWatch service quotas: alarm mute rules a Region
+MIN_MUTE = timedelta(minutes=1)  # PutAlarmMuteRule: Duration
+MAX_MUTE = timedelta(days=15)  # PutAlarmMuteRule: Duration
+WALL_CLOCK_PERIODS = (60, 300, 3_600, 86_400, 604_800)  # User Guide, alarm-evaluation-window
+MAX_PROPAGATED_KEYS = 50  # AlarmTagsPropagation: IncludedTagKeys, ExcludedTagKeys
+
+TRAINED_ON = timedelta(weeks=2)  # User Guide, CloudWatch anomaly detection
+MAX_EXCLUDED_RANGES = 10  # AnomalyDetectorConfiguration
+MAX_DETECTORS = 500  # CloudWatch service quotas: anomaly detection models a Region
+MAX_BAND_PERIOD = 3_600  # User Guide, using-metric-math: ANOMALY_DETECTION_BAND
+MAX_LISTED_DETECTORS = 100  # DescribeAnomalyDetectors
 
 MAX_WIDGETS = 500  # Dashboard Body Structure and Syntax
 MAX_WIDGET_METRICS = 500  # Dashboard Body Structure and Syntax

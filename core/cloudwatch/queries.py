@@ -2,33 +2,25 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from core.cloudwatch import expression, statistics
-from core.cloudwatch.datums import Dimensions, dimensions
+from core.cloudwatch import expression, insights, statistics
+from core.cloudwatch.datums import dimensions
 from core.cloudwatch.limits import MAX_DIMENSIONS, MAX_EXPRESSION, UNITS
 from core.cloudwatch.refusal import Refusal, unsupported, validation
+from core.cloudwatch.stat import Stat as Stat  # named anew: callers take it from here
 
 _ID = re.compile(r"[a-z][A-Za-z0-9_]{0,254}")
-_INSIGHTS = re.compile(r"\s*SELECT\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Stat:
-    """One statistic of one series. `period` is in seconds; `unit` is None when any unit will do."""
-
-    namespace: str
-    name: str
-    dimensions: Dimensions
-    statistic: str
-    period: int
-    unit: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One entry of a list: a statistic, or an expression over other entries."""
+    """One entry of a list: a statistic, or an expression over other entries.
+
+    `label` is empty where the entry has none. `period`, in seconds, is what an expression asks for; `banded` whether it
+    rests on an anomaly band.
+    """
 
     id: str
     stat: Stat | None
@@ -36,6 +28,11 @@ class Query:
     text: str
     label: str
     returned: bool
+    period: int | None = None
+    banded: bool = False
+    select: insights.Select | None = None
+    """The Metrics Insights query that the entry is, in place of a statistic or an expression, asked in `account`."""
+    account: str = ""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -56,6 +53,7 @@ def read(items: Sequence[Mapping[str, Any]], *, account: str = "") -> tuple[Quer
         if query.id in seen:
             raise validation(f"The values for parameter id in MetricDataQueries are not unique: {query.id}")
         seen.add(query.id)
+    queries = tuple(_expanded(query, queries) for query in queries)
     for query in queries:
         for reference in expression.references(query.expression) if query.expression else ():
             if reference.id not in seen:
@@ -64,8 +62,19 @@ def read(items: Sequence[Mapping[str, Any]], *, account: str = "") -> tuple[Quer
                     f"unknown id {reference.id} at position {reference.position}; known: "
                     + ", ".join(sorted(seen - {query.id})),
                 )
-    ordered(queries)
+    types(ordered(queries))
     return queries
+
+
+def _expanded(query: Query, queries: Sequence[Query]) -> Query:
+    if query.expression is None:
+        return query
+    periods = {one.id: one.stat.period for one in queries if one.stat is not None}
+    try:
+        tree = expression.expand(query.expression, periods)
+    except expression.ExpressionError as error:
+        raise in_expression(query.id, error.message) from error
+    return replace(query, expression=tree, banded=bool(expression.bands_of(tree)))
 
 
 def in_expression(id_: str, message: str) -> Refusal:
@@ -109,21 +118,20 @@ def leaves(query: Query, queries: Sequence[Query]) -> tuple[Stat, ...]:
     return tuple(stat for id_ in seen if (stat := by_id[id_].stat) is not None)
 
 
-def yields_series(query: Query, queries: Sequence[Query]) -> bool:
-    """Whether the query's result is a series, which does not depend on the data. Raises Refusal.
+def types(queries: Sequence[Query]) -> dict[str, expression.Type]:
+    """What each query gives, by id, which does not depend on the data; `queries` are in order of evaluation.
 
-    `queries` are in order of evaluation.
+    Raises Refusal for an expression whose functions or operators do not take what they are given.
     """
-    values: dict[str, expression.Value] = {}
+    known: dict[str, expression.Type] = {}
     for one in queries:
-        if one.expression is None:
-            values[one.id] = (None,)
-            continue
-        try:
-            values[one.id] = expression.evaluate(one.expression, values)
-        except expression.ExpressionError as error:
-            raise in_expression(one.id, error.message) from error
-    return isinstance(values[query.id], tuple)
+        known[one.id] = expression.Type.ARRAY if one.select and one.select.groups else expression.Type.SERIES
+        if one.expression is not None:
+            try:
+                known[one.id] = expression.check(one.expression, known)
+            except expression.ExpressionError as error:
+                raise in_expression(one.id, error.message) from error
+    return known
 
 
 def read_stat(
@@ -165,8 +173,14 @@ def _read(item: Mapping[str, Any], number: int, account: str) -> Query:
         raise unsupported(f"AccountId {item['AccountId']} of the query {id_}", f"the account {account} itself")
     label = item.get("Label") or ""
     returned = item.get("ReturnData", True) is not False
+    period = item.get("Period")
+    if stat is None and insights.is_query(str(text)):
+        select = parse_insights(id_, str(text), period)
+        return Query(id_, None, None, str(text), label, returned, period, select=select, account=account)
     if stat is None:
-        return Query(id_, None, parse_expression(id_, str(text)), str(text), label, returned)
+        parsed = parse_expression(id_, str(text))
+        _check_searches(id_, parsed, period)
+        return Query(id_, None, parsed, str(text), label, returned, period)
     metric = stat.get("Metric") or {}
     wanted = read_stat(
         namespace=metric.get("Namespace"),
@@ -179,12 +193,37 @@ def _read(item: Mapping[str, Any], number: int, account: str) -> Query:
     return Query(id_, wanted, None, "", label, returned)
 
 
+def parse_insights(id_: str, text: str, period: object) -> insights.Select:
+    """The Metrics Insights query that the entry `id_` is. Raises Refusal, with the position."""
+    if len(text) > MAX_EXPRESSION:
+        raise in_expression(id_, f"it holds at most {MAX_EXPRESSION} characters, not {len(text)}")
+    if not isinstance(period, int) or period < 1:
+        raise in_expression(id_, "Period is a required field when using a Metrics Insights query")
+    try:
+        select = insights.parse(text)
+    except insights.InsightsError as error:
+        raise in_expression(id_, error.message) from error
+    for label in select.tags:
+        raise in_expression(
+            id_,
+            f"{label.text} at position {label.position}: resource tags on telemetry are not enabled here; use "
+            "dimensions",
+        )
+    return select
+
+
+def _check_searches(id_: str, tree: expression.Expression, period: object) -> None:
+    for search in expression.searches(tree):
+        if search.period is None and period is None:
+            raise in_expression(
+                id_, f"Period is a required field when using SEARCH within an expression, at position {search.position}"
+            )
+
+
 def parse_expression(id_: str, text: str) -> expression.Expression:
     """The tree of the expression of the query `id_`. Raises Refusal, with the position."""
     if len(text) > MAX_EXPRESSION:
         raise in_expression(id_, f"it holds at most {MAX_EXPRESSION} characters, not {len(text)}")
-    if _INSIGHTS.match(text):
-        raise in_expression(id_, "Metrics Insights queries (SELECT ...) are not supported yet")
     try:
         return expression.parse(text)
     except expression.ExpressionError as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from core.catalogue.alarm import Comparison, MissingData
+from core.cloudwatch.anomaly import Band, BandComparison
 from core.cloudwatch.evaluation import Condition
 from core.cloudwatch.limits import MAX_STATE_REASON_DATA
 from core.cloudwatch.state import State
@@ -42,6 +43,8 @@ class Datapoint:
     at: datetime
     value: float | None
     samples: float | None = None
+    band: tuple[float, float] | None = None
+    """The lower and the upper threshold of an alarm with a band."""
 
 
 def timestamp(at: datetime) -> str:
@@ -75,8 +78,13 @@ def considered(points: Sequence[Datapoint], condition: Condition) -> tuple[Datap
     return tuple(point for point in points if point.value is not None)[-condition.periods :]
 
 
-def reason(points: Sequence[Datapoint], condition: Condition, state: State, *, explicit: bool) -> str:
-    """Why the alarm is in `state`. `explicit`: the alarm states its DatapointsToAlarm, which changes the words."""
+def reason(
+    points: Sequence[Datapoint], condition: Condition, state: State, *, explicit: bool, band: Band | None = None
+) -> str:
+    """Why the alarm is in `state`. `explicit`: the alarm states its DatapointsToAlarm, which changes the words.
+
+    `band` is that of an anomaly detection alarm, whose datapoints without thresholds count as missing.
+    """
     real = considered(points, condition)
     filled = condition.periods - len(real)
     if state is State.INSUFFICIENT_DATA:
@@ -87,16 +95,23 @@ def reason(points: Sequence[Datapoint], condition: Condition, state: State, *, e
         treated = f"[{_TREATED[condition.missing]}]"
         gap = f"{filled} missing {'datapoint' if filled == 1 else 'datapoints'} {_was(filled)} treated as {treated}"
         return f"Threshold Crossed: {received} {verb} received for {_periods(condition.periods)} and {gap}."
-    return f"Threshold Crossed: {_crossed(real, condition, state, explicit=explicit)}."
+    crossed = _crossed(real, condition, state, explicit=explicit, band=band)
+    return f"{'Threshold' if band is None else 'Thresholds'} Crossed: {crossed}."
 
 
-def _crossed(real: Sequence[Datapoint], condition: Condition, state: State, *, explicit: bool) -> str:
+def _crossed(
+    real: Sequence[Datapoint], condition: Condition, state: State, *, explicit: bool, band: Band | None
+) -> str:
     alarming = state is State.ALARM
-    telling = [point for point in reversed(real) if condition.breaches(point.value or 0.0) is alarming]
+    telling = [point for point in reversed(real) if condition.breaches(_watched(point, band)) is alarming]
     listed = ", ".join(f"{number(point.value or 0.0)} ({_short(point.at)})" for point in telling[:_LISTED])
     counted = f"{len(telling)} out of the last {condition.periods} datapoints" if explicit else _counted(len(telling))
     verb = f"{_was(len(telling))}{'' if alarming else ' not'}"
-    compared = f"{verb} {_WORDS[condition.comparison]} the threshold ({number(condition.threshold)})"
+    if band is None:
+        held = f"{_WORDS[condition.comparison]} the threshold ({number(condition.threshold)})"
+    else:
+        held = _thresholds(telling[:_LISTED], band, alarming=alarming)
+    compared = f"{verb} {held}"
     if len(telling) < _LISTED:
         text = f"{counted} [{listed}] {compared}"
     else:
@@ -108,6 +123,26 @@ def _crossed(real: Sequence[Datapoint], condition: Condition, state: State, *, e
     return f"{text} (minimum {_counted(needed)} for {change} transition)"
 
 
+def _watched(point: Datapoint, band: Band | None) -> float:
+    """What the condition holds against its threshold: the value, or how far it is out of the band."""
+    value = point.value or 0.0
+    return value if band is None or point.band is None else band.excess(value, *point.band)
+
+
+def _thresholds(telling: Sequence[Datapoint], band: Band, *, alarming: bool) -> str:
+    lower, upper = (
+        ", ".join(number(point.band[side]) for point in telling if point.band is not None) for side in (0, 1)
+    )
+    below, above = f"less than the lower thresholds [{lower}]", f"greater than the upper thresholds [{upper}]"
+    match band.comparison:
+        case BandComparison.BELOW:
+            return below
+        case BandComparison.ABOVE:
+            return above
+        case BandComparison.OUTSIDE:
+            return f"{below} or {above}" if alarming else f"{below} or not {above}"
+
+
 def reason_data(
     points: Sequence[Datapoint],
     condition: Condition,
@@ -116,10 +151,11 @@ def reason_data(
     period: timedelta,
     statistic: str | None,
     unit: str | None,
+    banded: bool = False,
 ) -> str:
     """StateReasonData: JSON with the datapoints that decided, the newest of them where all would not fit.
 
-    `statistic` is None for metric math.
+    `statistic` is None for metric math. An alarm that is `banded` has thresholds of each datapoint.
     """
     real = considered(points, condition)
     data: dict[str, object] = {"version": "1.0", "queryDate": timestamp(now)}
@@ -130,16 +166,31 @@ def reason_data(
     if statistic is not None:
         data["statistic"] = statistic
     data["period"] = int(period.total_seconds())
-    data["recentDatapoints"] = [point.value for point in real]
-    data["threshold"] = condition.threshold
+    data |= _recent(real, condition, banded=banded)
     shown = real or tuple(points)[-condition.periods :]
     data["evaluatedDatapoints"] = [_evaluated(point) for point in reversed(shown)]
     text = json.dumps(data, separators=(",", ":"))
     if len(text) > MAX_STATE_REASON_DATA:
-        data["recentDatapoints"] = [point.value for point in real[-_KEPT:]]
+        data |= _recent(real[-_KEPT // 3 if banded else -_KEPT :], condition, banded=banded)
         data["evaluatedDatapoints"] = [_evaluated(point) for point in shown[: -_LISTED - 1 : -1]]
         text = json.dumps(data, separators=(",", ":"))
     return text
+
+
+def _recent(real: Sequence[Datapoint], condition: Condition, *, banded: bool) -> dict[str, object]:
+    recent: dict[str, object] = {"recentDatapoints": [point.value for point in real]}
+    if not banded:
+        return recent | {"threshold": condition.threshold}
+    bands = [point.band for point in real if point.band is not None]
+    return recent | {
+        "recentLowerThresholds": [lower for lower, _ in bands],
+        "recentUpperThresholds": [upper for _, upper in bands],
+    }
+
+
+def compared(condition: Condition) -> str:
+    """The comparison in words: `greater than`."""
+    return _WORDS[condition.comparison]
 
 
 def _evaluated(point: Datapoint) -> Mapping[str, object]:

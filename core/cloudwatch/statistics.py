@@ -1,23 +1,34 @@
 """The statistics of one period of one series, from values with counts and from statistic sets.
 
-A percentile is the nearest rank over the values weighted by their counts: the smallest value that at least that share
-of the samples does not exceed (p0 is the minimum, p100 the maximum). AWS does not publish its estimator; nearest rank
-always answers with a value that occurred. A statistic set answers percentiles only if its SampleCount is 1 or its
-Minimum equals its Maximum (API reference, PutMetricData), and a period with a negative value answers none (User Guide,
-CloudWatch statistics definitions).
+A statistic set answers SampleCount, Sum, Average, Minimum and Maximum; the statistics that need the samples themselves
+(`trimmed`) only if its Minimum equals its Maximum and its Sum is that value times its SampleCount (API reference,
+PutMetricData). A period with a negative value answers none of those either (User Guide, CloudWatch statistics
+definitions).
 """
 
 import math
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
-from core.cloudwatch.refusal import Refusal, unsupported, validation
+from core.cloudwatch import trimmed
+from core.cloudwatch.refusal import Refusal, validation
+from core.cloudwatch.trimmed import percentile_of
 
 BASIC = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 
-_PERCENTILE = re.compile(r"p(\d{1,3}(?:\.\d+)?)")
-_OTHER = re.compile(r"(?:IQM|iqm|(?:tm|wm|tc|ts|TM|WM|TC|TS|PR|pr)\s*(?:\d|\().*)")
+__all__ = [
+    "BASIC",
+    "Bucket",
+    "Read",
+    "StatisticSet",
+    "enough_samples",
+    "merged",
+    "percentile_of",
+    "read_single",
+    "reader",
+    "refusal",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +99,20 @@ class Bucket:
 
     @property
     def average(self) -> float:
-        """Average."""
-        return self.total / self.count
+        """Average; 0 of values that were all sent with a count of 0."""
+        return self.total / (self.count or 1.0)
 
-    def percentile(self, percent: float) -> float | None:
-        """The nearest-rank percentile, or None where CloudWatch answers none (see the module's text)."""
+    def samples(self) -> trimmed.Samples | None:
+        """The values in ascending order with their counts, or None where they are not known (see the module's text)."""
         if self._sets or not self._values:
             return None
-        ordered = sorted(self._values.items())
-        if ordered[0][0] < 0:
-            return None
-        rank = percent / 100 * math.fsum(self._values.values())
-        seen = 0.0
-        for value, count in ordered:
-            seen += count
-            # 0.99 * 100 must not miss the 99th sample by a rounding error.
-            if seen >= rank * (1 - 1e-12):
-                return value
-        return ordered[-1][0]
+        ordered = sorted((value, count) for value, count in self._values.items() if count > 0)
+        return None if not ordered or ordered[0][0] < 0 else ordered
+
+    def percentile(self, percent: float) -> float | None:
+        """The nearest-rank percentile, or None where CloudWatch answers none."""
+        samples = self.samples()
+        return None if samples is None else trimmed.percentile(samples, percent)
 
 
 Read = Callable[[Bucket], float | None]
@@ -119,35 +126,32 @@ _READERS: dict[str, Read] = {
 }
 
 
+@lru_cache(maxsize=4096)
 def reader(statistic: str) -> Read:
     """The function that reads `statistic` from a bucket.
 
-    Raises Refusal: ValidationError naming the statistic, when it is unknown or not supported yet.
+    Raises Refusal: ValidationError naming the statistic, when there is none such.
     """
     known = _READERS.get(statistic)
     if known is not None:
         return known
-    percent = percentile_of(statistic)
-    if percent is not None:
-        return lambda bucket: bucket.percentile(percent)
-    raise refusal(statistic)
+    read = trimmed.reader(statistic)
+    if read is None:
+        raise refusal(statistic)
 
+    def of_bucket(bucket: Bucket) -> float | None:
+        samples = bucket.samples()
+        return None if samples is None else read(samples)
 
-def percentile_of(statistic: str) -> float | None:
-    """99.9 for `p99.9`; None when it is no percentile between p0 and p100."""
-    match = _PERCENTILE.fullmatch(statistic)
-    if match is None:
-        return None
-    percent = float(match[1])
-    return percent if percent <= 100 else None
+    return of_bucket
 
 
 def refusal(statistic: str) -> Refusal:
     """Why `statistic` is refused."""
-    supported = f"{', '.join(BASIC)}, p0 to p100"
-    if _OTHER.fullmatch(statistic):
-        return unsupported(f"Statistic {statistic}", supported)
-    return validation(f"The value {statistic} for parameter Stat is invalid; it must be one of {supported}")
+    return validation(
+        f"The value {statistic} for parameter Stat is invalid; it must be one of {', '.join(BASIC)}, p0 to p100, "
+        f"or like {trimmed.FORMS}, with at most ten decimal places"
+    )
 
 
 def read_single(statistic: str, value: float) -> float | None:
@@ -156,7 +160,16 @@ def read_single(statistic: str, value: float) -> float | None:
         return 1.0
     if statistic in _READERS:
         return value
-    return value if value >= 0 else None
+    if value < 0:
+        return None
+    read = _single_reader(statistic)
+    return value if read is None else read(((value, 1.0),))
+
+
+@lru_cache(maxsize=4096)
+def _single_reader(statistic: str) -> trimmed.ReadSamples | None:
+    """None for a percentile: one sample is every percentile."""
+    return None if percentile_of(statistic) is not None else trimmed.reader(statistic)
 
 
 def merged(buckets: Iterable[Bucket]) -> Bucket:

@@ -1,11 +1,12 @@
 """Asks of every call and delivery whether the policies in force allow it, and remembers what was asked."""
 
+import copy
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.access import actions, moto_s3, policy
+from local.access import actions, grants, moto_s3, policy
 from local.access.conditions import PolicyError
 from local.access.live import AWS_MANAGED, Live, Statements
 from local.access.policy import Decision, Principal, Request, Verdict
@@ -55,10 +56,23 @@ class Access:
         self.usage: Counter[Usage] = Counter()
         """How often each role used what, in the order of first use."""
 
+    def at(self, world: World) -> "Access":
+        """The same identities, held against the policies of another region's world."""
+        other = copy.copy(self)
+        other._world = world
+        other._live = Live(world)
+        return other
+
     def register(self, access_key: str, role_arn: str, session: str = "session") -> None:
         """Calls made with `access_key` are held against `role_arn` from now on."""
         with self._world.lock:
             self._identities[access_key] = _Identity(role_arn, session)
+
+    def unused(self) -> tuple[grants.Grant, ...]:
+        """What the roles' policies grant and no role has used so far, in order."""
+        with self._world.lock:
+            granted = grants.granted(self._live.roles())
+        return grants.unused(granted, ((used.role, used.action, used.resource) for used in self.usage if used.allowed))
 
     def role_of(self, access_key: str) -> str:
         """The ARN of the role behind an access key; "" for the administrator's."""
@@ -97,13 +111,14 @@ class Access:
         with self._world.lock:
             self._need(_Identity(role_arn, "session"), service, actions.Need(action, resource, context or {}))
 
-    def check_trust(self, role_arn: str, service: str) -> bool:
-        """Whether a role lets `service` (`lambda.amazonaws.com`) assume it."""
-        principal = Principal(service, self._world.account)
-        asked = Request("sts:AssumeRole", role_arn, principal, self._context(principal))
+    def check_trust(self, role_arn: str, who: str, context: Mapping[str, tuple[str, ...]] | None = None) -> bool:
+        """Whether a role lets a service (`lambda.amazonaws.com`), or this account's root (its ARN), assume it."""
+        principal = Principal(who, self._world.account)
+        asked = Request("sts:AssumeRole", role_arn, principal, {**self._context(principal), **(context or {})})
         with self._world.lock:
             trust = self._live.of_trust(role_arn)
-        return trust is not None and policy.evaluate(trust, asked, of_resource=True).allowed
+        verdict = policy.evaluate(trust or (), asked, of_resource=True).verdict
+        return verdict in {Verdict.ALLOWED, Verdict.DELEGATED}
 
     def check_service(self, *, principal: str, action: str, resource_arn: str, source_arn: str) -> None:
         """Raise ServiceError unless the resource's policy lets a service deliver, and its key's policy too.
@@ -125,8 +140,10 @@ class Access:
                 self._service_may(who, each, key, _key_context(context, principal, resource_arn))
 
     def _service_may(self, who: Principal, action: str, resource: str, context: Mapping[str, tuple[str, ...]]) -> None:
-        asked = Request(action, resource, who, context)
-        decision = _decide(self._live.of_resource(resource), asked, of_resource=True)
+        policies = self._live.of_resource(resource)
+        if _mentions_tags(policies):
+            context = {**context, **_tag_keys("aws:ResourceTag", self._live.tags_of(resource))}
+        decision = _decide(policies, Request(action, resource, who, context), of_resource=True)
         if not decision.allowed:
             because = _because(decision, "resource", action)
             raise ServiceError(
@@ -151,9 +168,13 @@ class Access:
     def _role_may(self, identity: _Identity, need: actions.Need) -> None:
         who = Principal(identity.role_arn, self._world.account)
         context = {**self._context(who), "aws:PrincipalArn": (identity.role_arn,), **need.context}
+        of_role, of_resource = self._live.of_role(identity.role_arn), self._live.of_resource(need.resource)
+        if _mentions_tags(of_role) or _mentions_tags(of_resource):
+            context |= _tag_keys("aws:ResourceTag", self._live.tags_of(need.resource))
+            context |= _tag_keys("aws:PrincipalTag", self._live.tags_of(identity.role_arn))
         asked = Request(need.action, need.resource, who, context)
-        by_role = _decide(self._live.of_role(identity.role_arn), asked, of_resource=False)
-        by_resource = _decide(self._live.of_resource(need.resource), asked, of_resource=True)
+        by_role = _decide(of_role, asked, of_resource=False)
+        by_resource = _decide(of_resource, asked, of_resource=True)
         # A key is its policy's: IAM policies count only where the key's policy delegates to the account.
         of_key = need.resource.split(":")[2:3] == ["kms"]
         allowed = by_resource.allowed or (by_role.allowed and (not of_key or by_resource.verdict is Verdict.DELEGATED))
@@ -171,7 +192,10 @@ class Access:
 
     def _context(self, who: Principal) -> dict[str, tuple[str, ...]]:
         """The keys that every request has. The loopback stands for TLS, which AWS's endpoints always offer."""
+        now = self._world.clock.now()
         return {
+            "aws:CurrentTime": (now.isoformat(),),
+            "aws:EpochTime": (str(int(now.timestamp())),),
             "aws:SecureTransport": ("true",),
             "aws:PrincipalAccount": (who.account,),
             "aws:PrincipalIsAWSService": ("true" if who.is_service else "false",),
@@ -199,6 +223,15 @@ def _key_context(
     if resource_arn.split(":")[2] == "sns":
         kept["kms:EncryptionContext:aws:sns:topicArn"] = (resource_arn,)
     return kept
+
+
+def _mentions_tags(policies: Statements | None) -> bool:
+    """Whether a condition, or a variable in one, asks for tags: looking them up is slow."""
+    return any("Tag/" in str(statement.get("Condition", "")) for statement in policies or ())
+
+
+def _tag_keys(prefix: str, tags: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    return {f"{prefix}/{name}": (value,) for name, value in tags.items()}
 
 
 def _decide(policies: Statements | None, asked: Request, *, of_resource: bool) -> Decision:

@@ -220,8 +220,20 @@ def _sts(operation: str, params: Params, _scope: Scope) -> tuple[Need, ...]:
     return (Need(f"sts:{operation}", str(params.get("RoleArn", "*"))),)
 
 
+def _cloudformation(operation: str, params: Params, scope: Scope) -> tuple[Need, ...]:
+    name = str(params.get("StackName") or "*")
+    stack = name if name == "*" else scope.arn("cloudformation", f"stack/{name}/*")
+    role = params.get("RoleARN")
+    passing = {"iam:PassedToService": ("cloudformation.amazonaws.com",)}
+    return (
+        Need(f"cloudformation:{operation}", stack),
+        *((Need("iam:PassRole", str(role), passing),) if role else ()),
+    )
+
+
 _MAPPERS: dict[str, Mapper] = {
     "autoscaling": _plain("autoscaling"),
+    "cloudformation": _cloudformation,
     "cloudwatch": _cloudwatch,
     "compute-optimizer": _compute_optimizer,
     "cost-optimization-hub": _plain("cost-optimization-hub"),

@@ -3,8 +3,13 @@
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
 
+import base64
+import binascii
+import ipaddress
+import operator
 import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -31,10 +36,47 @@ def _arn(wanted: str, given: str) -> bool:
     return len(ours) == len(theirs) and all(map(_like, ours, theirs))
 
 
-def _number(compare: Callable[[float, float], bool]) -> Test:
-    return lambda wanted, given: compare(float(given), float(wanted))
+def _compared(read: Callable[[str], Any], compare: Callable[[Any, Any], bool]) -> Test:
+    """A test of two values that are read first; what cannot be read as such agrees with nothing."""
+
+    def test(wanted: str, given: str) -> bool:
+        try:
+            return compare(read(given), read(wanted))
+        except ValueError:
+            return False
+
+    return test
 
 
+def _date(text: str) -> datetime:
+    """ISO 8601, or seconds of the epoch."""
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return datetime.fromtimestamp(float(text), tz=UTC)
+    instant = datetime.fromisoformat(text)
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(str(error)) from None
+
+
+def _in_network(wanted: str, given: str) -> bool:
+    try:
+        return ipaddress.ip_address(given) in ipaddress.ip_network(wanted, strict=False)
+    except ValueError:
+        return False
+
+
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "Equals": operator.eq,
+    "LessThan": operator.lt,
+    "LessThanEquals": operator.le,
+    "GreaterThan": operator.gt,
+    "GreaterThanEquals": operator.ge,
+}
 _TESTS: dict[str, Test] = {
     "StringEquals": lambda wanted, given: wanted == given,
     "StringEqualsIgnoreCase": lambda wanted, given: wanted.lower() == given.lower(),
@@ -42,11 +84,10 @@ _TESTS: dict[str, Test] = {
     "ArnEquals": _arn,
     "ArnLike": _arn,
     "Bool": lambda wanted, given: wanted.lower() == given.lower(),
-    "NumericEquals": _number(lambda given, wanted: given == wanted),
-    "NumericLessThan": _number(lambda given, wanted: given < wanted),
-    "NumericLessThanEquals": _number(lambda given, wanted: given <= wanted),
-    "NumericGreaterThan": _number(lambda given, wanted: given > wanted),
-    "NumericGreaterThanEquals": _number(lambda given, wanted: given >= wanted),
+    "BinaryEquals": _compared(_bytes, operator.eq),
+    "IpAddress": _in_network,
+    **{f"Numeric{name}": _compared(float, compare) for name, compare in _COMPARISONS.items()},
+    **{f"Date{name}": _compared(_date, compare) for name, compare in _COMPARISONS.items()},
 }
 _NEGATED = {
     "StringNotEquals": "StringEquals",
@@ -55,6 +96,8 @@ _NEGATED = {
     "ArnNotEquals": "ArnEquals",
     "ArnNotLike": "ArnLike",
     "NumericNotEquals": "NumericEquals",
+    "DateNotEquals": "DateEquals",
+    "NotIpAddress": "IpAddress",
 }
 
 
@@ -65,14 +108,14 @@ def holds(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, tupl
     """
     brought = {key.lower(): values for key, values in context.items()}
     return all(
-        _agrees(operator, key, [_text(value) for value in _values(wanted)], brought)
-        for operator, keys in condition.items()
+        _agrees(name, key, [_text(value) for value in _values(wanted)], brought)
+        for name, keys in condition.items()
         for key, wanted in keys.items()
     )
 
 
-def _agrees(operator: str, key: str, wanted: list[str], brought: Mapping[str, tuple[str, ...]]) -> bool:
-    quantifier, _, name = operator.rpartition(":")
+def _agrees(written: str, key: str, wanted: list[str], brought: Mapping[str, tuple[str, ...]]) -> bool:
+    quantifier, _, name = written.rpartition(":")
     optional = name.endswith("IfExists")
     name = name.removesuffix("IfExists")
     given = brought.get(key.lower())
@@ -82,7 +125,7 @@ def _agrees(operator: str, key: str, wanted: list[str], brought: Mapping[str, tu
     test = _TESTS.get(_NEGATED.get(name, name))
     if test is None or quantifier not in {"", "ForAnyValue", "ForAllValues"}:
         known = ", ".join(sorted({*_TESTS, *_NEGATED, "Null"}))
-        raise PolicyError(f"condition operator {operator} is not known here; known: {known}")
+        raise PolicyError(f"condition operator {written} is not known here; known: {known}")
     wanted = [_substituted(value, brought) for value in wanted]
     if given is None:
         return optional or quantifier == "ForAllValues" or (negated and quantifier == "")
@@ -94,8 +137,13 @@ def _agrees(operator: str, key: str, wanted: list[str], brought: Mapping[str, tu
 
 
 def _substituted(value: str, brought: Mapping[str, tuple[str, ...]]) -> str:
-    """Policy variables: `${aws:PrincipalAccount}` stands for the request's own value."""
-    return re.sub(r"\$\{([^}]+)\}", lambda found: brought.get(found[1].lower(), (found[0],))[0], value)
+    """Policy variables: `${aws:PrincipalAccount}` stands for the request's own value, or for `, 'a default'}`."""
+
+    def fill(found: re.Match[str]) -> str:
+        key, default = found[1].strip().lower(), found[2]
+        return brought.get(key, (found[0] if default is None else default,))[0]
+
+    return re.sub(r"\$\{([^},]+)(?:,\s*'([^']*)')?\}", fill, value)
 
 
 def _values(wanted: Any) -> list[Any]:

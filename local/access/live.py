@@ -5,6 +5,7 @@ from typing import Any
 from moto.backends import get_backend
 
 from local.access import policy
+from local.errors import ServiceError
 from local.world import World
 
 Statements = tuple[dict[str, Any], ...]
@@ -61,6 +62,36 @@ class Live:
                 return policy.statements(document) if document else None
             case _:
                 return None
+
+    def tags_of(self, arn: str) -> dict[str, str]:
+        """The tags of a resource; none where it has none or moto knows none of its kind."""
+        service = "".join(arn.split(":")[2:3])
+        match service:
+            case "cloudwatch":
+                return self._of_alarm(arn)
+            case "lambda":
+                name = arn.split(":function:")[-1]
+                return next((dict(each.tags) for each in self._world.functions.all() if each.name == name), {})
+            case "iam":
+                role = self._role(arn)
+                return {tag["Key"]: tag["Value"] for tag in role.tags} if role is not None else {}
+            case "sns" | "sqs" | "kms" | "ssm" | "dynamodb" | "logs" | "events" | "sagemaker":
+                listed = self._backend(service).iter_tagged_resources()
+                return next((dict(each.tags) for each in listed if each.arn == arn), {})
+            case _:
+                return {}
+
+    def _of_alarm(self, arn: str) -> dict[str, str]:
+        try:
+            listed = self._world.cloudwatch.handle("ListTagsForResource", {"ResourceARN": arn})["Tags"]
+        except ServiceError:
+            return {}  # there is no such alarm
+        return {tag["Key"]: tag["Value"] for tag in listed}
+
+    def roles(self) -> dict[str, Statements]:
+        """By role ARN, what each role's policies say."""
+        found = get_backend("iam")[self._world.account][AWS_ACCOUNT].roles.values()
+        return {role.arn: self.of_role(role.arn) or () for role in found}
 
     def key_of(self, arn: str) -> str:
         """The ARN of the KMS key that encrypts a topic or queue; "" for none.

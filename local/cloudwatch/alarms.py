@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -15,13 +16,20 @@ from core.cloudwatch.limits import (
 )
 from core.cloudwatch.refusal import Refusal, validation
 from core.cloudwatch.state import State
+from core.cloudwatch.watches import PromqlWatch
 from local.clock import Order
 from local.cloudwatch import regions
+from local.cloudwatch.contributors import Contributors
 from local.cloudwatch.delivery import Delivery
+from local.cloudwatch.detectors import Detectors
 from local.cloudwatch.evaluator import Evaluator
 from local.cloudwatch.history import History
+from local.cloudwatch.mute_rules import MuteRules
+from local.cloudwatch.mutes import Mutes
 from local.cloudwatch.records import Alarm, CompositeAlarm, MetricAlarm, Status
 from local.cloudwatch.registry import Registry
+from local.cloudwatch.resting import Resting
+from local.cloudwatch.sight import Sight
 from local.cloudwatch.store import Store
 from local.cloudwatch.tags import Tags
 from local.world import World
@@ -37,13 +45,31 @@ class Alarms:
         self._tags = tags
         self.registry = Registry()
         self.history = History(world.clock.now)
-        self._delivery = Delivery(world, self.history)
+        mutes = Mutes(world.clock.now)
+        self._delivery = Delivery(world, self.history, mutes, tags)
+        self.mute_rules = MuteRules(world, mutes, self.registry, self._delivery, tags)
+        self.detectors = Detectors(world, store)
+        self.sight = Sight(store, self.detectors)
+        self.contributors = Contributors(
+            world=world,
+            store=store,
+            sight=self.sight,
+            registry=self.registry,
+            history=self.history,
+            delivery=self._delivery,
+        )
         self.evaluator = Evaluator(
-            world=world, store=store, registry=self.registry, history=self.history, delivery=self._delivery
+            world=world,
+            sight=self.sight,
+            resting=Resting(store, self.sight, self.registry),
+            registry=self.registry,
+            history=self.history,
+            delivery=self._delivery,
+            contributors=self.contributors,
         )
 
     def put_metric_alarm(self, params: Params) -> dict[str, Any]:
-        """PutMetricAlarm: a new alarm starts in INSUFFICIENT_DATA, an updated one keeps its state."""
+        """PutMetricAlarm: a new alarm starts in INSUFFICIENT_DATA, with PromQL in OK; an update keeps the state."""
         plan = rules.plan(params, account=self._world.account)
         name = params["AlarmName"]
         self._refuse_other_kind(name, self.registry.composite)
@@ -51,6 +77,7 @@ class Alarms:
         kept = _kept(params)
         if existing is not None and existing.params == kept and existing.actions_enabled == _enabled(params):
             return {}
+        self.contributors.configure(name, plan, existing)
         arn = self._arn(name)
         alarm = MetricAlarm(
             name=name,
@@ -59,17 +86,18 @@ class Alarms:
             plan=plan,
             metric_id=str(uuid.uuid5(uuid.NAMESPACE_URL, arn)),
             configured=self._world.clock.now(),
-            status=existing.status if existing else self._initial(),
+            status=existing.status if existing else self._initial(plan),
             actions_enabled=_enabled(params),
             warm_at=self._warm_at(plan, existing),
         )
+        self._take_over(alarm, existing)
         self.registry.put(alarm)
         self._configured(alarm, existing, params)
         return {}
 
     def put_composite_alarm(self, params: Params) -> dict[str, Any]:
         """PutCompositeAlarm: its children must exist; it is evaluated at once."""
-        rule = rules.rule(params)
+        rule, suppressor = rules.rule(params), rules.suppressor(params)
         name = params["AlarmName"]
         self._refuse_other_kind(name, self.registry.metric)
         children = composite.children(rule)
@@ -77,6 +105,10 @@ class Alarms:
         if absent:
             raise validation(
                 f"Could not save the composite alarm as alarms [{', '.join(absent)}] in the alarm rule do not exist"
+            )
+        if suppressor is not None and self.registry.find(suppressor.name) is None:
+            raise validation(
+                f"Could not save the composite alarm as the ActionsSuppressor {suppressor.name} does not exist"
             )
         for child in children:
             if len([parent for parent in self.registry.parents(child) if parent.name != name]) >= MAX_PARENTS:
@@ -92,9 +124,14 @@ class Alarms:
             status=existing.status if existing else self._initial(),
             actions_enabled=_enabled(params),
             pending="updated" if existing else "created",
+            suppressor=suppressor,
+            suppression=existing.suppression if existing else None,
         )
+        self._take_over(alarm, existing)
         self.registry.put(alarm)
         self._configured(alarm, existing, params)
+        if existing is not None:
+            self.evaluator.composites.resuppress(alarm, existing)
         self._world.clock.schedule(self._world.clock.now(), self.evaluator.settle, Order.EVALUATION)
         return {}
 
@@ -108,10 +145,12 @@ class Alarms:
             raise validation("DeleteAlarms takes at most one composite alarm in a call")
         for name in known:
             # A composite in a circle, itself included, is still depended on.
-            if [one for one in self.registry.parents(name) if one.name not in known or one.name == name]:
+            dependents = (*self.registry.parents(name), *self.registry.suppressed_by({name}))
+            if any(one.name not in known or one.name == name for one in dependents):
                 raise validation(f"Cannot delete {name} as there are composite alarm(s) depending on it.")
         for alarm in known.values():
             self.registry.remove(alarm)
+            self.contributors.forget(alarm.name)
             self._tags.forget(alarm.arn)
             self.history.configured(alarm, "Delete")
             self._delivery.configured(alarm, "delete")
@@ -138,8 +177,11 @@ class Alarms:
         """EnableAlarmActions and DisableAlarmActions."""
         for name in _names(params):
             alarm = self.registry.find(name)
-            if alarm is not None:
-                alarm.actions_enabled = enabled
+            if alarm is not None and alarm.actions_enabled is not enabled:
+                former = copy(alarm)
+                alarm.actions_enabled, alarm.configured = enabled, self._world.clock.now()
+                self.history.configured(alarm, "Update")
+                self._delivery.configured(alarm, "update", former)
         return {}
 
     def _arn(self, name: str) -> str:
@@ -153,9 +195,15 @@ class Alarms:
         created = self._world.clock.now() if existing is None else existing.status.transitioned
         return created + plan.warm_up.duration
 
-    def _initial(self) -> Status:
+    def _initial(self, plan: rules.MetricPlan | None = None) -> Status:
         now = self._world.clock.now()
-        return Status(State.INSUFFICIENT_DATA, reasons.INITIAL, "", updated=now, transitioned=now)
+        state = State.OK if plan is not None and isinstance(plan.watch, PromqlWatch) else State.INSUFFICIENT_DATA
+        return Status(state, reasons.INITIAL, "", updated=now, transitioned=now)
+
+    def _take_over(self, alarm: Alarm, existing: Alarm | None) -> None:
+        """What an updated alarm has told of, or is yet to tell, is as before."""
+        if existing is not None:
+            alarm.announced, alarm.muted = existing.announced, existing.muted
 
     def _refuse_other_kind(self, name: str, others: Mapping[str, Alarm]) -> None:
         if name in others:

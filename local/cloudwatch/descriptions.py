@@ -29,6 +29,15 @@ _METRIC_FIELDS = (
     "EvaluateLowSampleCountPercentile",
     "WarmUpConfiguration",
     "EvaluationWindow",
+    "ThresholdMetricId",
+    "EvaluationCriteria",
+    "EvaluationInterval",
+)
+_COMPOSITE_FIELDS = (
+    "AlarmRule",
+    "ActionsSuppressor",
+    "ActionsSuppressorWaitPeriod",
+    "ActionsSuppressorExtensionPeriod",
 )
 
 
@@ -106,9 +115,19 @@ def described(alarm: Alarm) -> dict[str, Any]:
         "StateUpdatedTimestamp": status.updated.timestamp(),
         "StateTransitionedTimestamp": status.transitioned.timestamp(),
     }
+    if alarm.params.get("ActionConfiguration"):
+        found["ActionConfiguration"] = alarm.params["ActionConfiguration"]
     if isinstance(alarm, CompositeAlarm):
-        return found | {"AlarmRule": alarm.params["AlarmRule"]}
+        found.update((field, alarm.params[field]) for field in _COMPOSITE_FIELDS if field in alarm.params)
+        if status.suppressed_by:
+            found["ActionsSuppressedBy"] = status.suppressed_by
+            found["ActionsSuppressedReason"] = status.suppressed_reason
+        return found
     found.update((field, alarm.params[field]) for field in _METRIC_FIELDS if field in alarm.params)
+    if alarm.evaluation_state:
+        found["EvaluationState"] = alarm.evaluation_state
+    if "EvaluationCriteria" in alarm.params:
+        return found
     if alarm.params.get("Metrics"):
         return found | {"Metrics": alarm.params["Metrics"]}
     return found | {"Dimensions": alarm.params.get("Dimensions") or []}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from core.cloudwatch.contributors import Contributor
 from core.cloudwatch.datums import epoch
 from core.cloudwatch.limits import HISTORY_KEPT, MAX_ALARM_RECORDS, MAX_HISTORY_DATA, MAX_HISTORY_SUMMARY
 from core.cloudwatch.refusal import validation
@@ -25,6 +26,7 @@ class Item:
     item_type: str
     summary: str
     data: str
+    contributor: Contributor | None = None
 
 
 class History:
@@ -38,7 +40,15 @@ class History:
         """A StateUpdate."""
         states = {"oldState": notices.history_state(previous), "newState": notices.history_state(current)}
         summary = f"Alarm updated from {previous.value} to {current.value}"
+        if previous.value is current.value:
+            summary = "Alarm actions suppression updated"
         self._add(alarm, "StateUpdate", summary, {"version": "1.0", **states})
+
+    def contributor_changed(self, alarm: Alarm, contributor: Contributor, current: Status) -> None:
+        """An AlarmContributorStateUpdate."""
+        summary = f"Contributor state updated to {current.value}"
+        data = {"version": "1.0", "newState": notices.history_state(current)}
+        self._add(alarm, "AlarmContributorStateUpdate", summary, data, contributor)
 
     def configured(self, alarm: Alarm, operation: str) -> None:
         """A ConfigurationUpdate; `operation` is Create, Update or Delete."""
@@ -46,7 +56,16 @@ class History:
         data = {"version": "1.0", "type": operation, f"{verb}Alarm": alarm.params}
         self._add(alarm, "ConfigurationUpdate", f'Alarm "{alarm.name}" {verb}', data)
 
-    def acted(self, alarm: Alarm, *, action: str, updated: datetime, published: str, error: str) -> None:
+    def acted(
+        self,
+        alarm: Alarm,
+        *,
+        action: str,
+        updated: datetime,
+        published: str,
+        error: str,
+        contributor: Contributor | None = None,
+    ) -> None:
         """An Action that was carried out, or failed with `error`."""
         summary = f"Failed to execute action {action}" if error else f"Successfully executed action {action}"
         data = {
@@ -56,7 +75,7 @@ class History:
             "publishedMessage": published or None,
             "error": error or None,
         }
-        self._add(alarm, "Action", summary, data)
+        self._add(alarm, "AlarmContributorAction" if contributor else "Action", summary, data, contributor)
 
     def describe(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """DescribeAlarmHistory."""
@@ -70,13 +89,16 @@ class History:
         since = (self._now() - HISTORY_KEPT).timestamp()
         start = max(since, epoch(params.get("StartDate") or 0))
         end = epoch(params["EndDate"]) if params.get("EndDate") is not None else float("inf")
-        name = params.get("AlarmName")
+        name, of = params.get("AlarmName"), params.get("AlarmContributorId")
         lists = [self._items.get(name, [])] if name else list(self._items.values())
         found = [
             item
             for items in lists
             for item in items
-            if item.alarm_type in types and wanted in (None, item.item_type) and start <= item.at.timestamp() <= end
+            if item.alarm_type in types
+            and wanted in (None, item.item_type)
+            and of in (None, item.contributor.id if item.contributor else None)
+            and start <= item.at.timestamp() <= end
         ]
         found.sort(key=lambda item: item.at)
         if params.get("ScanBy") != "TimestampAscending":
@@ -84,8 +106,16 @@ class History:
         listed, token = paging.page(found, size, params.get("NextToken"))
         return {"AlarmHistoryItems": [_described(item) for item in listed], **({"NextToken": token} if token else {})}
 
-    def _add(self, alarm: Alarm, item_type: str, summary: str, data: Mapping[str, Any]) -> None:
-        item = Item(alarm.name, kind(alarm), self._now(), item_type, summary[:MAX_HISTORY_SUMMARY], _fitting(data))
+    def _add(
+        self,
+        alarm: Alarm,
+        item_type: str,
+        summary: str,
+        data: Mapping[str, Any],
+        contributor: Contributor | None = None,
+    ) -> None:
+        cut = summary[:MAX_HISTORY_SUMMARY]
+        item = Item(alarm.name, kind(alarm), self._now(), item_type, cut, _fitting(data), contributor)
         self._items.setdefault(alarm.name, []).append(item)
 
 
@@ -101,7 +131,14 @@ def _fitting(data: Mapping[str, Any]) -> str:
 
 
 def _described(item: Item) -> dict[str, Any]:
-    return {
+    contributor = item.contributor
+    of = {}
+    if contributor is not None:
+        of = {
+            "AlarmContributorId": contributor.id,
+            "AlarmContributorAttributes": dict(contributor.attributes),
+        }
+    return of | {
         "AlarmName": item.name,
         "AlarmType": item.alarm_type,
         "Timestamp": item.at.timestamp(),

@@ -6,18 +6,32 @@ from typing import Any
 
 from core.cloudwatch.alarms import MetricPlan
 from core.cloudwatch.composite import Rule
+from core.cloudwatch.composite.suppression import Suppression, Suppressor
 from core.cloudwatch.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """An alarm's state, and why. `data` is StateReasonData, JSON, "" where there is none."""
+    """An alarm's state, and why. `data` is StateReasonData, JSON, "" where there is none.
+
+    `suppressed_by` is what keeps a composite's actions from running, and `suppressed_reason` why; "" where they run.
+    """
 
     value: State
     reason: str
     data: str
     updated: datetime
     transitioned: datetime
+    suppressed_by: str = ""
+    suppressed_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of state whose actions a mute rule kept from running."""
+
+    previous: Status
+    current: Status
 
 
 @dataclass(slots=True)
@@ -37,11 +51,19 @@ class MetricAlarm:
     actions_enabled: bool = True
     warm_at: datetime | None = None
     """When the warm-up period ends; None once it has, or where there is none."""
+    announced: State = State.INSUFFICIENT_DATA
+    """The state that the actions last told of."""
+    muted: Change | None = None
+    evaluation_state: str = ""
+    """EvaluationState: PARTIAL_DATA or EVALUATION_ERROR, "" where all is well."""
 
 
 @dataclass(slots=True)
 class CompositeAlarm:
-    """A composite alarm. `pending`: it must be evaluated though no child changed; "created" or "updated"."""
+    """A composite alarm. `pending`: it must be evaluated though no child changed; "created" or "updated".
+
+    `suppressor` may hold its actions back; `suppression` is what does so now.
+    """
 
     name: str
     arn: str
@@ -52,6 +74,10 @@ class CompositeAlarm:
     status: Status
     actions_enabled: bool = True
     pending: str = ""
+    suppressor: Suppressor | None = None
+    suppression: Suppression | None = None
+    announced: State = State.INSUFFICIENT_DATA
+    muted: Change | None = None
 
 
 Alarm = MetricAlarm | CompositeAlarm

@@ -1,6 +1,7 @@
 """Every alarm there is, by name, and the orders in which alarms are evaluated."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from core.cloudwatch import evaluation
@@ -16,6 +17,10 @@ class Registry:
         self.metric: dict[str, MetricAlarm] = {}
         self.composite: dict[str, CompositeAlarm] = {}
         self._sub_minute: dict[str, MetricAlarm] = {}
+        self._awake: dict[str, MetricAlarm] = {}
+        self._numbers: dict[str, int] = {}
+        """By name, in the order in which metric alarms were created, which is that of their evaluation."""
+        self._created = itertools.count()
         self._order: tuple[CompositeAlarm, ...] | None = ()
 
     def put(self, alarm: Alarm) -> None:
@@ -24,7 +29,9 @@ class Registry:
             self.composite[alarm.name] = alarm
             self._order = None
             return
-        self.metric[alarm.name] = alarm
+        self.metric[alarm.name] = self._awake[alarm.name] = alarm
+        if alarm.name not in self._numbers:
+            self._numbers[alarm.name] = next(self._created)
         self._sub_minute.pop(alarm.name, None)
         if alarm.plan.period < _MINUTE:
             self._sub_minute[alarm.name] = alarm
@@ -35,7 +42,8 @@ class Registry:
             del self.composite[alarm.name]
             self._order = None
             return
-        del self.metric[alarm.name]
+        del self.metric[alarm.name], self._numbers[alarm.name]
+        self._awake.pop(alarm.name, None)
         self._sub_minute.pop(alarm.name, None)
 
     def find(self, name: str) -> Alarm | None:
@@ -50,12 +58,26 @@ class Registry:
         """The composites whose rules name the alarm."""
         return tuple(alarm for alarm in self.composite.values() if name in alarm.children)
 
+    def suppressed_by(self, names: Collection[str]) -> tuple[CompositeAlarm, ...]:
+        """The composites whose actions one of the alarms suppresses."""
+        return tuple(alarm for alarm in self.composite.values() if alarm.suppressor and alarm.suppressor.name in names)
+
     def due(self, at: datetime) -> tuple[MetricAlarm, ...]:
-        """The metric alarms to evaluate at an instant that is a multiple of ten seconds."""
-        alarms: Iterable[MetricAlarm] = self._sub_minute.values() if at.second else self.metric.values()
-        return tuple(
-            alarm for alarm in alarms if evaluation.is_due(at, alarm.plan.period, alarm.plan.condition.periods)
-        )
+        """The metric alarms to evaluate at an instant that is a multiple of ten seconds: those that do not rest."""
+        alarms: Iterable[MetricAlarm] = self._sub_minute.values() if at.second else self._awake.values()
+        due = [alarm for alarm in alarms if evaluation.is_due(at, alarm.plan.period, alarm.plan.condition.periods)]
+        due.sort(key=lambda alarm: self._numbers[alarm.name])
+        return tuple(due)
+
+    def rest(self, alarm: MetricAlarm) -> None:
+        """Let an alarm of a minute or more be due no more, until it is woken or put anew."""
+        if self._awake.get(alarm.name) is alarm:
+            del self._awake[alarm.name]
+
+    def wake(self, alarm: MetricAlarm) -> None:
+        """Let an alarm be due again; one that is there no longer is passed over."""
+        if self.metric.get(alarm.name) is alarm:
+            self._awake[alarm.name] = alarm
 
     def composites(self) -> tuple[CompositeAlarm, ...]:
         """The composites, each after its children, without those in a circle and those that rest on one.

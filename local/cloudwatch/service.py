@@ -1,12 +1,14 @@
 """The embedded CloudWatch as its callers see it: one operation at a time, and datums from other services."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from core.cloudwatch.refusal import Refusal
 from local.cloudwatch import descriptions
 from local.cloudwatch.alarms import Alarms
 from local.cloudwatch.dashboards import Dashboards
+from local.cloudwatch.graphs import Graphs
 from local.cloudwatch.metrics import Metrics
 from local.cloudwatch.store import Store
 from local.cloudwatch.tags import Tags
@@ -24,11 +26,22 @@ class CloudWatch:
     def __init__(self, world: World) -> None:
         self._world = world
         self.store = Store()
-        self.metrics = Metrics(self.store, world.clock.now, world.account)
+        self.metrics = Metrics(self.store, world.clock.now, world.account, world.region)
         self._tags = Tags(self._exists)
         self.alarms = Alarms(world, self.store, self._tags)
         self.dashboards = Dashboards(world.clock.now, world.account, self._tags)
+        self._graphs = Graphs(world.clock.now, self.handle)
+        self.metrics.bands = self.alarms.detectors.band
         self._operations: dict[str, Operation] = self._served()
+
+    @property
+    def ingestion_delay(self) -> timedelta:
+        """How long datums take until alarms see them: an alarm looks at the periods that ended that long ago."""
+        return self.alarms.sight.delay
+
+    @ingestion_delay.setter
+    def ingestion_delay(self, delay: timedelta) -> None:
+        self.alarms.sight.delay = delay
 
     def start(self) -> None:
         """Evaluate alarms from now on, as the clock runs."""
@@ -65,15 +78,24 @@ class CloudWatch:
             "GetMetricData": metrics.get_metric_data,
             "GetMetricStatistics": metrics.get_metric_statistics,
             "ListMetrics": metrics.list_metrics,
+            "GetMetricWidgetImage": self._graphs.image,
             "PutMetricAlarm": alarms.put_metric_alarm,
             "PutCompositeAlarm": alarms.put_composite_alarm,
             "DescribeAlarms": self._describe_alarms,
             "DescribeAlarmsForMetric": self._describe_alarms_for_metric,
+            "DescribeAlarmContributors": alarms.contributors.describe,
             "DescribeAlarmHistory": alarms.history.describe,
             "DeleteAlarms": alarms.delete_alarms,
             "SetAlarmState": alarms.set_alarm_state,
             "EnableAlarmActions": lambda params: alarms.enable_actions(params, enabled=True),
             "DisableAlarmActions": lambda params: alarms.enable_actions(params, enabled=False),
+            "PutAlarmMuteRule": alarms.mute_rules.put,
+            "GetAlarmMuteRule": alarms.mute_rules.get,
+            "ListAlarmMuteRules": alarms.mute_rules.listed,
+            "DeleteAlarmMuteRule": alarms.mute_rules.delete,
+            "PutAnomalyDetector": alarms.detectors.put,
+            "DescribeAnomalyDetectors": alarms.detectors.describe,
+            "DeleteAnomalyDetector": alarms.detectors.delete,
             "PutDashboard": dashboards.put,
             "GetDashboard": dashboards.get,
             "ListDashboards": dashboards.listed,
@@ -93,4 +115,6 @@ class CloudWatch:
         if ":alarm:" in arn:
             alarm = self.alarms.registry.find(arn.split(":", 6)[-1])
             return alarm is not None and alarm.arn == arn
+        if ":alarm-mute-rule:" in arn:
+            return self.alarms.mute_rules.exists(arn)
         return any(dashboard.arn == arn for dashboard in self.dashboards.by_name.values())

@@ -10,11 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from core.cloudwatch.datums import Datum, Dimensions
+from core.cloudwatch.stat import Stat
 from core.cloudwatch.statistics import BASIC, Bucket, read_single, reader
 
 _NOTHING = math.nan
 _MAX_GAP = 20_000
 """Slots without data that the array bridges; a sample further off goes into a bucket of its own."""
+
+
+Place = tuple[str, tuple[str, Dimensions]]
+"""A series' identity as a plain tuple, which is hashed faster than a Key: namespace, (name, dimensions)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,17 @@ class Column:
             return None if math.isnan(value) else value
         return None
 
+    def run(self, first: int, count: int) -> list[float | None]:
+        """The single samples of `count` slots from `first` on."""
+        start, end = first - self.base, first - self.base + count
+        before = min(max(-start, 0), count)
+        found = self.singles[max(start, 0) : max(end, 0)]
+        values: list[float | None] = [None] * before
+        # NaN alone differs from itself.
+        values.extend([value if value == value else None for value in found])
+        values.extend([None] * (count - len(values)))
+        return values
+
     def fill(self, bucket: Bucket, start: int, end: int) -> int:
         """Put what was received from `start` to before `end` (epoch seconds) into `bucket`; how many slots had any."""
         first, last = -(-start // self.resolution), -(-end // self.resolution)
@@ -158,16 +174,15 @@ class Series:
 
 def _slots(column: Column, statistic: str, first: int, count: int) -> list[float | None]:
     """The common case, one slot to a period, without a bucket for each."""
-    read = reader(statistic)
-    same = statistic in BASIC and statistic != "SampleCount"
-    values: list[float | None] = []
-    for slot in range(first, first + count):
-        bucket = column.buckets.get(slot)
-        if bucket is not None:
-            values.append(read(bucket))
-            continue
-        single = column.single(slot)
-        values.append(single if same or single is None else read_single(statistic, single))
+    values = column.run(first, count)
+    if statistic not in BASIC or statistic == "SampleCount":
+        values = [None if single is None else read_single(statistic, single) for single in values]
+    if column.buckets:
+        read = reader(statistic)
+        for place in range(count):
+            bucket = column.buckets.get(first + place)
+            if bucket is not None:
+                values[place] = read(bucket)
     return values
 
 
@@ -177,6 +192,10 @@ class Store:
     def __init__(self) -> None:
         self._series: dict[Key, Series] = {}
         self._names: dict[str, dict[tuple[str, Dimensions], Series]] = {}
+        self.touched: set[Place] = set()
+        """The series that received data since this was last emptied."""
+        self.quotas: dict[Key, float] = {}
+        """The service quota of a usage metric, as given: what SERVICE_QUOTA answers."""
 
     def add(self, namespace: str, datum: Datum) -> None:
         """Take one datum."""
@@ -184,6 +203,7 @@ class Store:
         if names is None:
             names = self._names[namespace] = {}
         place = (datum.name, datum.dimensions)
+        self.touched.add((namespace, place))
         series = names.get(place)
         if series is None:
             series = names[place] = self._series[Key(namespace, *place)] = Series()
@@ -193,6 +213,16 @@ class Store:
         """The series with exactly these dimensions; CloudWatch never answers for another set."""
         names = self._names.get(namespace)
         return None if names is None else names.get((name, dimensions))
+
+    def named(self, namespace: str, name: str) -> Iterator[tuple[Dimensions, Series]]:
+        """Every series of a metric, with its dimensions."""
+        for (of, dimensions), series in self._names.get(namespace, {}).items():
+            if of == name:
+                yield dimensions, series
+
+    def quota(self, stat: Stat | None) -> float | None:
+        """The service quota of a usage metric, if one was given."""
+        return None if stat is None else self.quotas.get(Key(stat.namespace, stat.name, stat.dimensions))
 
     def items(self) -> Iterator[tuple[Key, Series]]:
         """Every series with its identity."""

@@ -24,6 +24,10 @@ class Tags:
         if merged:
             self._tags[arn] = merged
 
+    def of(self, arn: str) -> Mapping[str, str]:
+        """The tags of what `arn` names."""
+        return self._tags.get(arn, {})
+
     def forget(self, arn: str) -> None:
         """What had the ARN is gone."""
         self._tags.pop(arn, None)

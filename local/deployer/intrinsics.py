@@ -38,6 +38,8 @@ class _NoValue:
 
 
 NO_VALUE = _NoValue()
+UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
+"""What stands in a change set for a value that only its execution will tell."""
 _DYNAMIC = re.compile(r"\{\{resolve:([a-z-]+):([^}]+)\}\}")
 _VARIABLE = re.compile(r"\$\{(!?)([^}]+)\}")
 
@@ -79,6 +81,15 @@ def holds(value: Any, scope: Scope, path: str) -> bool:
                 return any(holds(each, scope, path) for each in argument)
             case "Fn::Not":
                 return not holds(argument[0], scope, path)
+            case "Fn::Contains":
+                members, value = (resolve(each, scope, path) for each in argument)
+                return value in members
+            case "Fn::EachMemberEquals":
+                members, value = (resolve(each, scope, path) for each in argument)
+                return all(member == value for member in members)
+            case "Fn::EachMemberIn":
+                members, others = (resolve(each, scope, path) for each in argument)
+                return all(member in others for member in members)
             case _:
                 raise DeployError(path, f"{name} is no condition function")
     raise DeployError(path, f"not a condition: {value!r}")
@@ -118,6 +129,8 @@ def _sub(argument: Any, scope: Scope, path: str) -> str:
 def _select(argument: Any, scope: Scope, path: str) -> Any:
     index, values = int(str(resolve(argument[0], scope, path))), _list(resolve(argument[1], scope, path), path)
     if not 0 <= index < len(values):
+        if any(UNKNOWN in str(each) for each in values):
+            return UNKNOWN
         raise DeployError(path, f"Fn::Select: there is no item {index} in a list of {len(values)}")
     return values[index]
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from local.deployer.errors import DeployError
@@ -19,8 +19,8 @@ SECTIONS = {
     "Rules",
 }
 ATTRIBUTES = {"Condition", "DeletionPolicy", "DependsOn", "Metadata", "Properties", "Type", "UpdateReplacePolicy"}
-IGNORED_RULES = {"CheckBootstrapVersion"}
-"""CDK's own: it asks for the bootstrap stack, which the embedded AWS does not need."""
+DELETION_POLICIES = ("Delete", "Retain", "RetainExceptOnCreate")
+REPLACE_POLICIES = ("Delete", "Retain")
 _VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
 
 
@@ -34,6 +34,10 @@ class Resource:
     condition: str
     after: tuple[str, ...]
     """Logical ids that it refers to or depends on."""
+    deletion_policy: str = "Delete"
+    replace_policy: str = "Delete"
+    """UpdateReplacePolicy."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +50,18 @@ class Template:
     resources: tuple[Resource, ...]
     """Each after what it needs."""
     outputs: Mapping[str, Mapping[str, Any]]
+    rules: Mapping[str, Mapping[str, Any]]
+    description: str
 
 
 def parse(stack: str, document: Mapping[str, Any]) -> Template:
-    """Read a template; DeployError for a section, a rule or a resource attribute that is not known here."""
+    """Read a template; DeployError for a section or a resource attribute that is not known here."""
     for section in document:
         if section not in SECTIONS:
             raise DeployError(f"{stack}.{section}", f"unknown section; known: {', '.join(sorted(SECTIONS))}")
-    for rule in document.get("Rules", {}):
-        if rule not in IGNORED_RULES:
-            raise DeployError(f"{stack}.Rules.{rule}", "rules are not implemented, but for CDK's own")
+    for name, rule in document.get("Rules", {}).items():
+        if "Assertions" not in rule or set(rule) - {"Assertions", "RuleCondition"}:
+            raise DeployError(f"{stack}.Rules.{name}", "a rule has Assertions and may have a RuleCondition")
     declared: dict[str, Any] = document.get("Resources", {})
     resources = {name: _resource(stack, name, each, declared) for name, each in declared.items()}
     return Template(
@@ -64,6 +70,8 @@ def parse(stack: str, document: Mapping[str, Any]) -> Template:
         conditions=document.get("Conditions", {}),
         resources=_ordered(stack, resources),
         outputs=document.get("Outputs", {}),
+        rules=document.get("Rules", {}),
+        description=document.get("Description", ""),
     )
 
 
@@ -78,21 +86,31 @@ def _resource(stack: str, name: str, declared: Mapping[str, Any], others: Mappin
         if other not in others:
             raise DeployError(f"{path}.DependsOn", f"there is no resource {other}")
     properties = declared.get("Properties", {})
-    needed = {*depends, *(each for each in _references(properties) if each in others)} - {name}
+    needed = {*depends, *(each for each in references(properties) if each in others)} - {name}
     return Resource(
         logical_id=name,
         type=declared["Type"],
         properties=properties,
         condition=declared.get("Condition", ""),
         after=tuple(sorted(needed)),
+        deletion_policy=_one_of(declared, "DeletionPolicy", DELETION_POLICIES, path),
+        replace_policy=_one_of(declared, "UpdateReplacePolicy", REPLACE_POLICIES, path),
+        metadata=declared.get("Metadata", {}),
     )
 
 
-def _references(value: Any) -> Iterator[str]:
+def _one_of(declared: Mapping[str, Any], attribute: str, known: tuple[str, ...], path: str) -> str:
+    value = declared.get(attribute, "Delete")
+    if value not in known:
+        raise DeployError(f"{path}.{attribute}", f"must be one of {', '.join(known)} here, not {value!r}")
+    return str(value)
+
+
+def references(value: Any) -> Iterator[str]:
     """Every name that Ref, Fn::GetAtt or Fn::Sub mentions."""
     if isinstance(value, list):
         for each in value:
-            yield from _references(each)
+            yield from references(each)
     if not isinstance(value, Mapping):
         return
     for name, argument in value.items():
@@ -103,9 +121,9 @@ def _references(value: Any) -> Iterator[str]:
         elif name == "Fn::Sub":
             text = argument if isinstance(argument, str) else argument[0]
             yield from (found.strip().split(".")[0] for found in _VARIABLE.findall(text))
-            yield from _references(argument)
+            yield from references(argument)
         else:
-            yield from _references(argument)
+            yield from references(argument)
 
 
 def _ordered(stack: str, resources: Mapping[str, Resource]) -> tuple[Resource, ...]:

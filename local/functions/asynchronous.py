@@ -60,7 +60,10 @@ class Asynchronous:
         self._world.clock.schedule(at, lambda: self._attempt(event), Order.DELIVERIES)
 
     def _attempt(self, event: _Event) -> None:
-        function = self._functions.get(event.function_name)
+        try:
+            function = self._functions.get(event.function_name)
+        except ServiceError:
+            return  # the function was deleted, and its waiting events with it
         now = self._world.clock.now()
         if now - event.accepted > function.asynchronous.maximum_age:
             self._give_up(function, event, None, "EventAgeExceeded")

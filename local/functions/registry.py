@@ -36,6 +36,7 @@ class Functions:
         self._reporting = Reporting(world)
         self._asynchronous = Asynchronous(world, self, self._reporting)
         self._closed = False
+        self._created = 0
         self.mappings: list[Mapping] = []
         self.layers: list[Layer] = []
 
@@ -44,8 +45,11 @@ class Functions:
         with self._world.lock:
             if function.name in self._entries:
                 raise ServiceError("ResourceConflictException", f"Function already exist: {function.name}", 409)
-            number = len(self._entries) + 1
+            self._created += 1
+            number = self._created
             access_key = f"ASIAFUNCTION{number:08d}"
+            if self._world.access.role_of(access_key):  # another region's
+                access_key = f"ASIAFUNCTION{self._world.region.replace('-', '').upper()}{number:08d}"
             self._entries[function.name] = _Entry(function, access_key)
             self._world.access.register(access_key, function.role_arn, session=function.name)
         return self.arn(function.name)
@@ -57,6 +61,14 @@ class Functions:
             self._retire(entry)
             entry.function = function
             self._world.access.register(entry.access_key, function.role_arn, session=function.name)
+
+    def delete(self, name_or_arn: str) -> None:
+        """Take a function away with its policy; its worker ends. One that is not there counts as deleted."""
+        with self._world.lock:
+            entry = self._entries.pop(name_of(name_or_arn), None)
+        if entry is not None:
+            with entry.running:
+                self._retire(entry)
 
     def get(self, name_or_arn: str) -> Function:
         """A function by name, ARN or qualified ARN. ResourceNotFoundException if there is none."""
@@ -77,6 +89,12 @@ class Functions:
     def grant(self, name: str, statement: dict[str, Any]) -> None:
         """Add a statement to a function's resource policy."""
         self._entry(name).statements.append(statement)
+
+    def revoke(self, name_or_arn: str, sid: str) -> None:
+        """Remove a statement from a function's resource policy, if both are there."""
+        entry = self._entries.get(name_of(name_or_arn))
+        if entry is not None:
+            entry.statements[:] = [each for each in entry.statements if each["Sid"] != sid]
 
     def policy(self, name_or_arn: str) -> dict[str, Any]:
         """A function's resource policy; {} when it has none or there is no such function."""

@@ -2,10 +2,10 @@
 
 from moto.backends import get_backend
 
-from local import emf
 from local.errors import ServiceError
 from local.functions.environment import log_group
 from local.functions.model import Function
+from local.logs import Line
 from local.world import World
 
 
@@ -32,9 +32,7 @@ class Reporting:
             backend.ensure_log_group(group)
             backend.ensure_log_stream(group, stream)
             backend.put_log_events(group, stream, [{"timestamp": now, "message": line} for line in lines])
-            for line in lines:
-                for namespace, datums in emf.datums(line):
-                    world.cloudwatch.put(namespace, datums)
+            world.logs.ingest(group, [Line(now / 1000, line) for line in lines])
 
     def metrics(self, function_name: str, values: dict[str, float]) -> None:
         """Publish AWS/Lambda metrics of one function: counts, and Duration in milliseconds.

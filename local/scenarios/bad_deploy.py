@@ -50,6 +50,7 @@ class BadDeploy:
             )
         self._create_config(self.good)
         self._clients.get("sagemaker").create_endpoint(EndpointName=self._endpoint.name, EndpointConfigName=self.good)
+        self._world.sagemaker.complete(self._endpoint.name)  # the story begins with a model in service
         machine = catalogue.instance(self._endpoint)
         load = EndpointLoad(
             self._world,

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.cloudwatch.widgets import written_out
+
 DEFAULT_PERIOD = 300
 DEFAULT_STATISTIC = "Average"
 
@@ -77,20 +79,13 @@ def _rows(metrics: Sequence[Sequence[Any]]) -> Iterator[tuple[str, list[str], Ma
     for number, row in enumerate(metrics):
         last = row[-1] if row else None
         options: Mapping[str, Any] = last if isinstance(last, Mapping) else {}
-        fields = _write_out([str(field) for field in row if not isinstance(field, Mapping)], above)
+        fields = written_out([str(field) for field in row if not isinstance(field, Mapping)], above)
         above = fields or above
         yield str(options.get("id") or f"row{number}"), fields, options
 
 
 def _period(expression: str, periods: Mapping[str, int], default: int) -> int:
     return max((periods[word] for word in re.findall(r"\w+", expression) if word in periods), default=default)
-
-
-def _write_out(fields: list[str], above: Sequence[str]) -> list[str]:
-    if fields[:1] == ["..."]:
-        kept = len(above) - (len(fields) - 1)
-        fields = [*above[:kept], *fields[1:]]
-    return [above[at] if field == "." and at < len(above) else field for at, field in enumerate(fields)]
 
 
 def _query(

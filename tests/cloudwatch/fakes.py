@@ -11,6 +11,7 @@ from botocore.validate import ParamValidator
 from local.clock import Clock, Order
 from local.cloudwatch.service import CloudWatch
 from local.errors import ServiceError
+from local.journal import Journal
 from local.world import World
 
 START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -71,6 +72,7 @@ class FakeWorld:
         self.functions = FakeFunctions()
         self.access = FakeAccess()
         self.events = FakeEvents()
+        self.journal = Journal(self.clock.now)
         self.cloudwatch = CloudWatch(cast(World, self))
         self.cloudwatch.start()
 

@@ -234,6 +234,9 @@ def test_a_refused_action_is_kept_in_the_history(world):
     (item,) = world.call("DescribeAlarmHistory", AlarmName="High", HistoryItemType="Action")["AlarmHistoryItems"]
     assert item["HistorySummary"] == f"Failed to execute action {TOPIC}"
     assert "AuthorizationError" in json.loads(item["HistoryData"])["error"]
+    (refused,) = world.journal.since(0)
+    assert refused.kind == "refused"
+    assert str(refused.facts["what"]).endswith(f"alarm:High to {TOPIC}")
 
 
 def test_set_alarm_state_acts_and_is_taken_back_by_the_next_evaluation(world):
@@ -278,19 +281,30 @@ def test_tags_are_added_and_taken_off(world):
     [
         (
             {"EvaluationCriteria": {"PromQLCriteria": {"Query": "up"}}},
-            "a PromQL alarm (EvaluationCriteria) is not supported yet",
+            "ComparisonOperator, EvaluationPeriods cannot be specified together with EvaluationCriteria",
         ),
-        ({"ThresholdMetricId": "ad1"}, "an anomaly detection alarm (ThresholdMetricId) is not supported yet"),
+        ({"ThresholdMetricId": "ad1"}, "ThresholdMetricId can only be specified together with Metrics"),
         (
             {"ComparisonOperator": "LessThanLowerThreshold"},
-            "LessThanLowerThreshold (anomaly detection) is not supported",
+            "ThresholdMetricId is required with the ComparisonOperator LessThanLowerThreshold",
         ),
         ({"WarmUpConfiguration": {"WarmUpPeriodDurationInMinutes": 0}}, "between 1 and 2880, not 0"),
-        ({"EvaluationWindow": {"WallClockWindow": {}}}, "a wall-clock window"),
+        (
+            {"EvaluationWindow": {"WallClockWindow": {}}, "Period": 120},
+            "Period 120 is not supported with a WallClockWindow; supported periods: 60, 300, 3600, 86400, 604800",
+        ),
+        (
+            {"EvaluationWindow": {"WallClockWindow": {"Timezone": "+01:03"}}},
+            "Timezone +01:03 of the WallClockWindow is neither an IANA time zone nor an offset such as +05:30",
+        ),
+        (
+            {"ActionConfiguration": {"AlarmTagsPropagation": {"Enabled": True, "IncludedTagKeys": []}}},
+            "IncludedTagKeys must have 1 to 50 entries, not 0",
+        ),
         ({"AlarmActions": ["arn:aws:automate:us-east-1:ec2:stop"]}, "supported: SNS topics, Lambda functions"),
         ({"AlarmActions": ["topic"]}, "'topic' is no ARN"),
         ({"ExtendedStatistic": "p99"}, "Exactly one of Statistic and ExtendedStatistic"),
-        ({"Statistic": None, "ExtendedStatistic": "tm99"}, "Statistic tm99 is not supported yet"),
+        ({"Statistic": None, "ExtendedStatistic": "tm101"}, "The value tm101 for parameter Stat is invalid"),
         ({"Period": 45}, "Period must be 10, 20, 30 or a multiple of 60, not 45"),
         ({"Period": None}, "The value None for parameter Period is invalid"),
         ({"EvaluationPeriods": 1441}, "Metrics cannot be checked across more than a day"),
@@ -334,12 +348,12 @@ def test_what_no_alarm_may_say_is_refused_by_name(world, more, message):
     "metrics,message",
     [
         (["1 + 1"], "must rest on at least one metric"),
-        (["IF(1, 5, m0)"], "Error in expression 'e0': its result is a scalar; it must be a time series"),
-        (["FILL(1, m0)"], "FILL at position 0 takes a series first"),
+        (["AVG(m0)"], "Error in expression 'e0': its result is a scalar; it must be a time series"),
+        (["FILL(1, m0)"], "Unsupported operand type(s) for FILL: '[S, TS]' at position 0"),
         (["m0 + 1", "m0 + 2"], "Exactly one element of the Metrics list should return data, not e0, e1"),
-        (["SEARCH('{AWS/EC2}', 'Sum', 60)"], "SEARCH is not supported yet at position 0; supported: FILL, IF"),
-        (["ANOMALY_DETECTION_BAND(m0, 2)"], "ANOMALY_DETECTION_BAND is not supported yet at position 0"),
-        (["SELECT AVG(x) FROM y"], "Metrics Insights queries (SELECT ...) are not supported yet"),
+        (["SEARCH('{AWS/EC2}', 'Sum', 60)"], "SEARCH is not supported on Metric Alarms."),
+        (["ANOMALY_DETECTION_BAND(m0, 2)"], "Metrics expression that return multi time series are only allowed"),
+        (["SELECT AVG(x) FROM y"], "Period is a required field when using a Metrics Insights query"),
         (["+".join(f"m{number}" for number in range(11))], "at most 10 metrics, not 11"),
     ],
 )

@@ -91,8 +91,21 @@ def test_a_circle_stops_evaluation_until_it_is_broken(world):
         ({"AlarmRule": " TRUE"}, "must not contain leading or trailing whitespace"),
         ({"AlarmRule": "TRUE", "AlarmName": "errors"}, "An alarm of another type has the name errors"),
         (
+            {"AlarmRule": "TRUE", "ActionsSuppressorWaitPeriod": 60},
+            "ActionsSuppressorWaitPeriod cannot be specified without ActionsSuppressor",
+        ),
+        (
+            {
+                "AlarmRule": "TRUE",
+                "ActionsSuppressor": "nothing",
+                "ActionsSuppressorWaitPeriod": 60,
+                "ActionsSuppressorExtensionPeriod": 60,
+            },
+            "the ActionsSuppressor nothing does not exist",
+        ),
+        (
             {"AlarmRule": "TRUE", "ActionsSuppressor": "errors"},
-            "ActionsSuppressor of a composite alarm is not supported yet",
+            "ActionsSuppressorWaitPeriod is required when ActionsSuppressor is specified",
         ),
     ],
 )

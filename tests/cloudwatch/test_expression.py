@@ -6,15 +6,35 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.cloudwatch.expression import ExpressionError, evaluate, parse, references, render
+from core.cloudwatch.expression import (
+    Array,
+    ExpressionError,
+    Given,
+    Grid,
+    Type,
+    check,
+    evaluate,
+    expand,
+    parse,
+    references,
+    render,
+)
 
 TABLES = json.loads((Path(__file__).parent / "data" / "missing-data-tables.json").read_text())
 
 
+def kind_of(value):
+    return Type.SERIES if isinstance(value, tuple) else Type.ARRAY if isinstance(value, Array) else Type.SCALAR
+
+
 def value_of(text: str, **series):
-    return evaluate(
-        parse(text), {id_: tuple(found) if isinstance(found, list) else found for id_, found in series.items()}
-    )
+    values = {id_: tuple(found) if isinstance(found, list) else found for id_, found in series.items()}
+    tree = expand(parse(text), dict.fromkeys(values, 60))
+    kind = check(tree, {id_: kind_of(value) for id_, value in values.items()})
+    count = next((len(value) for value in values.values() if isinstance(value, tuple)), 0)
+    value = evaluate(tree, values, Given(grid=Grid(start=1_800_000_000, period=60, count=count)))
+    assert kind is kind_of(value)
+    return value
 
 
 IF_TABLE = TABLES["if_expression_table"]
@@ -86,8 +106,17 @@ def test_linear_fill_bridges_gaps_and_leaves_the_ends():
 @pytest.mark.parametrize(
     "text,message,position",
     [
-        ("SEARCH('{AWS/EC2}', 'Sum', 60)", "SEARCH is not supported yet at position 0; supported: FILL, IF", 0),
-        ("a + SUM(METRICS())", "SUM is not supported yet at position 4", 4),
+        ("SUM(LAMBDA('f'))", "LAMBDA at position 4 is not supported: it reads a connected data source", 4),
+        ("INSIGHT_RULE_METRIC('r', 'Sum')", "INSIGHT_RULE_METRIC at position 0 is not supported", 0),
+        ("DB_PERF_INSIGHTS('RDS', 'd', 'm')", "DB_PERF_INSIGHTS at position 0 is not supported", 0),
+        ("a + sum(b)", "unknown function sum at position 4; SUM is written in upper case", 4),
+        ("[a, b", "the expression ends at position 5; expected ']'", 5),
+        ("SORT(a, MEDIAN, ASC)", "unexpected 'MEDIAN' at position 8; expected AVG or MIN or MAX or SUM", 8),
+        ("SORT(a, AVG, UP)", "unexpected 'UP' at position 13; expected ASC or DESC", 13),
+        ("FILL(a, NONE)", "NONE at position 8 is no id", 8),
+        ("SUM()", "SUM at position 0 takes 1 argument, not 0", 0),
+        ("METRICS", "the expression ends at position 7; expected '('", 7),
+        ("a + 'text'", "unexpected 'text' at position 4", 4),
         ("a + NOPE(b)", "unknown function NOPE at position 4", 4),
         ("a +", "the expression ends at position 3", 3),
         ("a + * b", "unexpected '*' at position 4", 4),
@@ -96,7 +125,6 @@ def test_linear_fill_bridges_gaps_and_leaves_the_ends():
         ("a # b", "unexpected character '#' at position 2", 2),
         ("FILL(a)", "FILL at position 0 takes 2 arguments, not 1", 0),
         ("IF(a)", "IF at position 0 takes 2 or 3 arguments, not 1", 0),
-        ("[a, b]", "arrays are not supported yet at position 0", 0),
         ("Big + 1", "an id starts with a lower-case letter", 0),
         ("", "the expression ends at position 0", 0),
     ],
@@ -115,7 +143,7 @@ def test_an_unknown_id_is_refused_with_its_position():
 
 
 def test_fill_of_a_scalar_is_refused():
-    with pytest.raises(ExpressionError, match="FILL at position 0 takes a series"):
+    with pytest.raises(ExpressionError, match=r"Unsupported operand type\(s\) for FILL: '\[S, S\]' at position 0"):
         value_of("FILL(1, 0)")
 
 
@@ -140,6 +168,9 @@ expressions = st.recursive(
         inner.map(lambda one: f"(-{one})"),
         st.tuples(inner, inner, inner).map(lambda parts: f"IF({', '.join(parts)})"),
         inner.map(lambda one: f"FILL(a, {one})"),
+        inner.map(lambda one: f"AVG([a, TIME_SERIES(AVG(0 * a + {one}))])"),
+        inner.map(lambda one: f"RATE(a * {one})"),
+        inner.map(lambda one: f"LAST(SORT([b, a + {one}], MAX, DESC, 1))"),
     ),
     max_leaves=12,
 )

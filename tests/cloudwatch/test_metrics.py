@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from local.cloudwatch import readings
 from local.errors import ServiceError
 from tests.cloudwatch.fakes import START, FakeWorld
 
@@ -19,6 +20,15 @@ def stat(id_="m1", statistic="Sum", period=60, name="Latency", dimensions=(), **
 def get(world: FakeWorld, *queries, minutes=10, start=START, **more):
     end = start + timedelta(minutes=minutes)
     return world.call("GetMetricData", MetricDataQueries=list(queries), StartTime=start, EndTime=end, **more)
+
+
+def statistics_params(**more):
+    span = {"StartTime": START, "EndTime": START + timedelta(minutes=10), "Period": 300}
+    return {"Namespace": "App", "MetricName": "Latency", **span, **more}
+
+
+def statistics_of(world: FakeWorld, **more):
+    return world.call("GetMetricStatistics", **statistics_params(**more))
 
 
 def values(answer, id_="m1"):
@@ -107,17 +117,24 @@ def test_an_expression_has_the_longest_period_of_its_metrics(world):
     "queries,message",
     [
         (
-            [{"Id": "e1", "Expression": "SEARCH('x', 'Sum', 60)"}],
-            "Error in expression 'e1': SEARCH is not supported yet at position 0",
+            [{"Id": "e1", "Expression": "SEARCH('x', 'Sum')"}],
+            "Error in expression 'e1': Period is a required field when using SEARCH within an expression",
         ),
-        ([{"Id": "e1", "Expression": "SELECT AVG(x) FROM y"}], "Metrics Insights queries"),
+        ([{"Id": "e1", "Expression": "SEARCH('x', 'Sum', 7)"}], "Period must be 1, 5, 10, 20, 30 or a multiple of 60"),
+        (
+            [{"Id": "e1", "Expression": "FIRST(m1)"}, stat()],
+            "Unsupported operand type(s) for FIRST: '[TS]' at position 0",
+        ),
+        ([{"Id": "e1", "Expression": "PERIOD(e2)"}, {"Id": "e2", "Expression": "[]"}], "takes the id of a metric"),
+        ([{"Id": "e1", "Expression": "[]", "Period": 7}], "Period must be 1, 5, 10, 20, 30 or a multiple of 60"),
+        ([stat() | {"Label": "${NO}"}], "Unknown dynamic value ${NO}"),
         ([{"Id": "e1", "Expression": "m9 + 1"}, stat()], "unknown id m9 at position 0; known: m1"),
         ([{"Id": "e1", "Expression": "e2"}, {"Id": "e2", "Expression": "e1"}], "in a circle: e1 -> e2 -> e1"),
         ([{"Id": "e1", "Expression": "1 + 1"}], "its result is a scalar"),
         ([stat(), stat()], "not unique: m1"),
         ([stat("Bad")], "Id is not matching the expected pattern"),
         ([{"Id": "m1"}], "Exactly one of MetricStat and Expression"),
-        ([stat(statistic="tm90")], "Statistic tm90 is not supported yet"),
+        ([stat(statistic="tm101")], "The value tm101 for parameter Stat is invalid"),
         ([stat(period=7)], "Period must be 1, 5, 10, 20, 30 or a multiple of 60"),
         ([], "MetricDataQueries must have 1 to 500 entries"),
     ],
@@ -192,6 +209,38 @@ def test_high_resolution_data_answer_short_and_long_periods(world):
     assert (values(short), values(long)) == ([10] * 6, [60])
 
 
+def test_data_of_a_second_are_kept_three_hours(world):
+    world.put(1, "Fast", StorageResolution=1)
+    at = world.clock.now()
+
+    def seen(period):
+        return values(get(world, stat(name="Fast", period=period), start=at))
+
+    assert (seen(1), seen(60)) == ([1], [1])
+    world.advance(hours=3, seconds=1)
+    assert (seen(1), seen(60)) == ([], [1])
+
+
+@pytest.mark.parametrize(
+    "age,period,start,count",
+    [
+        (timedelta(days=15), 60, 0, 60),
+        (timedelta(days=15, seconds=1), 60, 0, 0),
+        (timedelta(days=16), 300, -180, 13),
+        (timedelta(days=64), 300, 0, 0),
+        (timedelta(days=64), 3600, -480, 2),
+        (timedelta(days=456), 3600, 0, 0),
+    ],
+)
+def test_the_start_is_rounded_by_its_age_and_data_so_old_answer_long_periods(age, period, start, count):
+    at = START.timestamp() + 480
+
+    over = readings.grid(at, at + 3600, period, now=at + age.total_seconds())
+
+    assert over.count == count
+    assert over.start - at == start or not count
+
+
 def test_datums_out_of_order_and_far_apart_are_found(world):
     for days in (0, -13, -1, -13):
         world.put(1, "Far", Timestamp=START + timedelta(days=days))
@@ -210,20 +259,40 @@ def test_get_metric_statistics_answers_each_period_and_unit(world):
         EndTime=START + timedelta(minutes=10),
         Period=300,
         Statistics=["Sum", "SampleCount"],
-        ExtendedStatistics=["p50"],
     )
 
     assert answer["Label"] == "Latency"
     assert answer["Datapoints"] == [
-        {"Timestamp": START.timestamp(), "Unit": "None", "Sum": 11, "SampleCount": 4, "ExtendedStatistics": {"p50": 2}},
-        {
-            "Timestamp": START.timestamp() + 300,
-            "Unit": "None",
-            "Sum": 6,
-            "SampleCount": 1,
-            "ExtendedStatistics": {"p50": 6},
-        },
+        {"Timestamp": START.timestamp(), "Unit": "None", "Sum": 11, "SampleCount": 4},
+        {"Timestamp": START.timestamp() + 300, "Unit": "None", "Sum": 6, "SampleCount": 1},
     ]
+
+
+def test_get_metric_statistics_answers_extended_statistics(world):
+    answer = statistics_of(world, ExtendedStatistics=["p50", "tm75", "PR(:2)", "IQM"])
+
+    assert [point["ExtendedStatistics"] for point in answer["Datapoints"]] == [
+        {"p50": 2, "tm75": 2, "PR(:2)": 50, "IQM": 2.5},
+        {"p50": 6, "tm75": 6, "PR(:2)": 0, "IQM": 6},
+    ]
+
+
+@pytest.mark.parametrize(
+    "asked,message",
+    [
+        ({"Statistics": ["Sum"], "ExtendedStatistics": ["p50"]}, "mutually exclusive"),
+        ({"Statistics": ["p50"]}, "The value p50 for parameter Statistics is invalid"),
+        ({"ExtendedStatistics": ["Sum"]}, "The value Sum for parameter ExtendedStatistics is invalid"),
+        ({"ExtendedStatistics": ["Median"]}, "The value Median for parameter Stat is invalid"),
+        ({"ExtendedStatistics": [f"p{number}" for number in range(11)]}, "must not have a size greater than 10"),
+        ({}, "Statistics or ExtendedStatistics is required"),
+    ],
+)
+def test_get_metric_statistics_refuses_what_aws_does(world, asked, message):
+    with pytest.raises(ServiceError) as refused:
+        world.cloudwatch.handle("GetMetricStatistics", statistics_params(**asked))
+
+    assert message in refused.value.message
 
 
 def test_get_metric_statistics_refuses_more_than_1440_datapoints(world):
@@ -268,7 +337,7 @@ def test_list_metrics_pages_by_five_hundred():
 
 
 def test_an_operation_that_is_not_served_is_refused_by_name():
-    with pytest.raises(ServiceError, match="PutAnomalyDetector is not supported yet") as refused:
-        FakeWorld().cloudwatch.handle("PutAnomalyDetector", {})
+    with pytest.raises(ServiceError, match="PutMetricStream is not supported yet") as refused:
+        FakeWorld().cloudwatch.handle("PutMetricStream", {})
 
     assert refused.value.code == "InvalidAction"

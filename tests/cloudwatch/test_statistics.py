@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.cloudwatch.refusal import Refusal
-from core.cloudwatch.statistics import Bucket, StatisticSet, enough_samples, percentile_of, reader
+from core.cloudwatch.statistics import Bucket, StatisticSet, enough_samples, percentile_of, read_single, reader
 
 
 def bucket(*values: float, sets: tuple[StatisticSet, ...] = ()) -> Bucket:
@@ -63,15 +63,88 @@ def test_negative_values_have_no_percentiles():
     assert reader("p90")(bucket(-1, 5)) is None
 
 
-@pytest.mark.parametrize("statistic", ["tm99", "TM(10%:90%)", "IQM", "PR(1:2)", "ts90", "wm50"])
-def test_statistics_to_come_are_refused_by_name(statistic):
-    with pytest.raises(Refusal, match=r"not supported yet; supported: SampleCount") as refused:
-        reader(statistic)
-
-    assert statistic in refused.value.message
+TEN = tuple(range(1, 11))
 
 
-@pytest.mark.parametrize("statistic", ["p101", "p-1", "average", "p", "Median"])
+@pytest.mark.parametrize(
+    "statistic,expected",
+    [
+        ("tm90", 5.0),
+        ("TM(:90%)", 5.0),
+        ("TM(10%:90%)", 5.5),
+        ("TM(80%:)", 9.5),
+        ("TM(2:8)", 5.5),
+        ("TM(:3)", 2.0),
+        ("TM(100:200)", None),
+        ("IQM", 5.5),
+        ("TM(25%:75%)", 5.5),
+        ("wm90", 5.4),
+        ("WM(10%:90%)", 5.4),
+        ("WM(3:8)", 5.5),
+        ("tc90", 9.0),
+        ("TC(80%:)", 2.0),
+        ("TC(2:8)", 6.0),
+        ("TC(100:200)", 0.0),
+        ("tc85", 8.5),
+        ("ts90", 45.0),
+        ("TS(80%:)", 19.0),
+        ("TS(2:8)", 33.0),
+        ("PR(:3)", 30.0),
+        ("PR(3:8)", 50.0),
+        ("PR(9.5:)", 10.0),
+    ],
+)
+def test_statistics_of_a_range_follow_their_definitions(statistic, expected):
+    assert reader(statistic)(bucket(*TEN)) == (expected if expected is None else pytest.approx(expected))
+
+
+def test_statistics_of_a_range_weigh_values_by_their_counts():
+    whole = Bucket()
+    whole.add(10.0, 98)
+    whole.add(1000.0, 2)
+
+    assert reader("tm98")(whole) == 10.0
+    assert reader("tm99")(whole) == pytest.approx((980 + 1000) / 99)
+    assert reader("PR(:10)")(whole) == 98.0
+    assert reader("wm98")(whole) == 10.0
+
+
+@pytest.mark.parametrize("statistic", ["tm90", "WM(1:2)", "IQM", "PR(:5)", "tc50", "TS(10%:)"])
+def test_a_folded_set_and_negative_values_answer_no_statistic_of_samples(statistic):
+    assert reader(statistic)(bucket(sets=(StatisticSet(5, 30, 1, 9),))) is None
+    assert reader(statistic)(bucket(-1, 5)) is None
+
+
+@pytest.mark.parametrize("statistic", ["tm90", "WM(1:9)", "IQM", "PR(:5)", "tc50", "TS(10%:)", "p99.5", "TM(1:2)"])
+def test_a_single_sample_reads_as_a_bucket_of_it(statistic):
+    assert read_single(statistic, 5.0) == reader(statistic)(bucket(5.0))
+    assert read_single(statistic, -5.0) is None
+
+
+def test_values_sent_with_a_count_of_zero_answer_without_a_fault():
+    whole = Bucket()
+    whole.add(5.0, 0)
+
+    assert [reader(statistic)(whole) for statistic in ("SampleCount", "Average", "p50", "tm90")] == [0, 0, None, None]
+
+
+REFUSED = [
+    "p101",
+    "p-1",
+    "average",
+    "p",
+    "Median",
+    "tm101",
+    "TM(90%:10%)",
+    "TM(10%:100)",
+    "TM(:)",
+    "PR(10%:20%)",
+    "pr90",
+]
+REFUSED += ["tm(1:2)", "TM90", "tm", "iqm", "TM(1e2:2e2)", "TM(-1:2)", "tm1.12345678901", "p99.12345678901", "TM(%:9%)"]
+
+
+@pytest.mark.parametrize("statistic", REFUSED)
 def test_unknown_statistics_are_refused(statistic):
     with pytest.raises(Refusal, match="is invalid"):
         reader(statistic)
@@ -119,3 +192,23 @@ def test_a_percentile_is_a_value_that_occurred_with_its_share_at_or_below(values
 
     assert found in values
     assert sum(value <= found for value in values) >= math.floor(percent / 100 * len(values))
+
+
+bounds = st.tuples(st.integers(0, 100), st.integers(0, 100)).filter(lambda pair: pair[0] < pair[1])
+weighted = st.lists(st.tuples(st.floats(0, 1e6), st.integers(1, 50)), min_size=1, max_size=20)
+
+
+@given(weighted, bounds)
+def test_a_trimmed_sum_is_the_mean_times_the_count_and_ranges_join_to_the_whole(added, pair):
+    whole = Bucket()
+    for value, count in added:
+        whole.add(value, count)
+    low, high = pair
+
+    def read(statistic):
+        return reader(statistic)(whole)
+
+    assert read(f"TS({low}%:{high}%)") == pytest.approx(read(f"TM({low}%:{high}%)") * read(f"TC({low}%:{high}%)"))
+    assert read(f"PR(:{low})") + read(f"PR({low}:)") == pytest.approx(100)
+    assert read("TC(0%:100%)") == pytest.approx(whole.count)
+    assert whole.minimum * (1 - 1e-12) <= read(f"WM({low}%:{high}%)") <= whole.maximum * (1 + 1e-12)

@@ -218,11 +218,22 @@ def test_utilisation_divided_by_the_devices_is_sound():
     assert () == lint.check([replace(SOUND, queries=computed("gpu / 4", gpu=GPU))])
 
 
-@pytest.mark.parametrize("function", ["MAX", "ANOMALY_DETECTION_BAND", "SEARCH", "RATE"])
-def test_a_function_that_is_not_supported_is_refused_by_name(function):
-    problem = only(replace(SOUND, queries=computed(f"{function}(memory)", memory=MEMORY)))
+@pytest.mark.parametrize(
+    "expression, problem",
+    [
+        ("LAMBDA(memory)", "LAMBDA at position 0 is not supported"),
+        ("MAX(memory)", "it gives S; one time series would be right"),
+        ("[memory]", "it gives TS[]; one time series would be right"),
+        ("FIRST(memory)", "Unsupported operand type(s) for FIRST: '[TS]'"),
+        ("MAX(SEARCH('memory', 'Sum', 60)) + memory", "an alarm takes no SEARCH"),
+    ],
+)
+def test_an_expression_that_no_alarm_can_watch_is_found(expression, problem):
+    assert problem in only(replace(SOUND, queries=computed(expression, memory=MEMORY)))
 
-    assert f"{function} is not supported yet" in problem
+
+def test_metrics_and_period_are_known_from_the_queries():
+    assert () == lint.check([replace(SOUND, queries=computed("MAX(METRICS()) * PERIOD(memory) / 60", memory=MEMORY))])
 
 
 @pytest.mark.parametrize(

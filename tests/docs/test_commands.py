@@ -22,6 +22,11 @@ PROVEN_ELSEWHERE = {
     "make check": ".ci/run",
     "make check test": ".ci/run",
     ".venv/bin/python -m cli serve": "tests/e2e/test_awscli.py",
+    ".venv/bin/python -m cli serve --empty": "tests/e2e/test_cdk_cli.py",
+    "make node_modules/.installed": "make test needs it",
+    ".venv/bin/python -m cli test my-alarms.toml --junit junit.xml": "tests/alarmtests/test_runner.py",
+    ".venv/bin/python -m cli backtest --days 14 --pages-per-week 2": "tests/backtest/test_command.py",
+    ".venv/bin/python -m cli backtest --csv history.csv --json": "tests/backtest/test_command.py",
 }
 """Commands that another test or CI itself runs."""
 
@@ -35,12 +40,18 @@ DRY = {
 
 BENCHMARKS = {
     ".venv/bin/python -m benchmarks.agent --seconds 180",
+    ".venv/bin/python -m benchmarks.evaluation",
+    ".venv/bin/python -m benchmarks.promtool",
+    ".venv/bin/python -m benchmarks.virtual_day --alarms 10000 100000",
+    ".venv/bin/python -m benchmarks.wire",
 }
 """Measured by hand, never timed in a test: here only that the command line is right."""
 
 RUN = {
     ".venv/bin/python -m agent --once --sink stdout",
     ".venv/bin/python -m agent check-config",
+    ".venv/bin/python -m cli test tests/alarms",
+    ".venv/bin/python -m cli test tests/alarms/endpoint.toml --only silence",
 }
 """Commands that are run here as they stand."""
 
@@ -53,9 +64,13 @@ def commands() -> Iterator[tuple[str, str]]:
                     yield str(page.relative_to(ROOT)), line[2:].split("  #")[0].strip()
 
 
+CDK = "cdk "
+"""tests/e2e/test_cdk_cli.py runs what docs/embedded-aws.md says, and checks that it left nothing out."""
+
+
 @pytest.mark.parametrize("page,command", list(dict.fromkeys(commands())))
 def test_a_documented_command_is_proven(page: str, command: str) -> None:
-    if command in PROVEN_ELSEWHERE or command.startswith(IN_AN_ACCOUNT):
+    if command in PROVEN_ELSEWHERE or command.startswith((IN_AN_ACCOUNT, CDK)):
         return
     assert command in DRY | BENCHMARKS | RUN, f"{page}: no test proves `{command}`; add it to {Path(__file__).name}"
     arguments = [sys.executable if word == ".venv/bin/python" else word for word in shlex.split(command)]

@@ -17,7 +17,7 @@ from local.clock import Clock
 from local.deployer import Deployment, deploy
 from local.journal import Entry
 from local.messages import Message
-from local.world import World
+from local.world import PLAIN, Conditions, World
 
 START = datetime(2026, 11, 1, 9, tzinfo=UTC)
 ONCALL = "oncall@example.com"
@@ -114,9 +114,9 @@ class Deployed:
 
 
 @contextmanager
-def deployed_at(start: datetime, assembly: Path, config: Config) -> Iterator[Deployed]:
+def deployed_at(start: datetime, assembly: Path, config: Config, conditions: Conditions = PLAIN) -> Iterator[Deployed]:
     """Serve a fresh world whose clock stands at `start`, and deploy the assembly into it."""
-    with server.start(clock=Clock(start)) as running:
+    with server.start(clock=Clock(start), conditions=conditions) as running:
         aws = Clients(url=running.url, region=running.world.region)
         try:
             yield Deployed(running.world, config, deploy(running.world, assembly), aws)

@@ -1,8 +1,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from local.clock import Clock
-from local.simulator import BAD, GOOD, EndpointLoad, Machine, ModelVersion, Request, read_trace
+from local.simulator import BAD, GOOD, EndpointLoad, Kind, Machine, ModelVersion, Request, read_trace
 from local.world import World
 
 START = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
@@ -18,23 +20,34 @@ class FakeCloudWatch:
 
 class FakeSageMaker:
     def __init__(self) -> None:
-        self.config = "v1"
+        self.shares: tuple[tuple[str, float], ...] = (("v1", 1.0),)
 
-    def serving_config(self, endpoint: str) -> str:
-        return self.config
+    def traffic(self, endpoint: str) -> tuple[tuple[str, float], ...]:
+        return self.shares
 
 
-def load(world: World, requests: list[Request], versions: dict[str, ModelVersion]) -> FakeCloudWatch:
-    cloudwatch = FakeCloudWatch()
+def load(
+    world: World,
+    requests: list[Request],
+    versions: dict[str, ModelVersion],
+    *,
+    kind: Kind = Kind.REAL_TIME,
+    instances: int = 1,
+    shares: tuple[tuple[str, float], ...] = (("v1", 1.0),),
+) -> FakeCloudWatch:
+    cloudwatch, sagemaker = FakeCloudWatch(), FakeSageMaker()
+    sagemaker.shares = shares
     world.cloudwatch = cloudwatch  # type: ignore[assignment]  # a fake
-    world.sagemaker = FakeSageMaker()  # type: ignore[assignment]  # a fake
+    world.sagemaker = sagemaker  # type: ignore[assignment]  # a fake
     EndpointLoad(
         world,
         endpoint="ranker",
         variant="AllTraffic",
-        machine=Machine(vcpus=8, gpus=4),
+        machine=Machine(vcpus=8, gpus=4, instances=instances),
         versions=versions,
         trace=requests,
+        kind=kind,
+        component="ranker-component",
     ).start()
     return cloudwatch
 
@@ -117,3 +130,97 @@ def test_the_shipped_trace_keeps_a_good_version_under_its_objective_and_a_bad_on
 
     assert p99(GOOD) < 450
     assert p99(BAD) > 1000
+
+
+def published(cloudwatch: FakeCloudWatch) -> set[str]:
+    return {datum["MetricName"] for datums in cloudwatch.datums.values() for datum in datums}
+
+
+INVOKED = {"Invocations", "Invocation4XXErrors", "Invocation5XXErrors", "ModelLatency", "OverheadLatency"}
+MACHINE = {"CPUUtilization", "MemoryUtilization", "DiskUtilization", "GPUUtilization", "GPUMemoryUtilization"}
+BACKLOG = {
+    "ApproximateBacklogSize",
+    "ApproximateBacklogSizePerInstance",
+    "ApproximateAgeOfOldestRequest",
+    "HasBacklogWithoutCapacity",
+}
+PROCESSED = {"InvocationsProcesssed", "InvocationFailures", "ModelLatency", "TotalProcessingTime"}
+NORMALIZED = {f"{name}UtilizationNormalized" for name in ("CPU", "Memory", "GPU", "GPUMemory")}
+
+
+@pytest.mark.parametrize(
+    "kind,busy,idle",
+    [
+        (
+            Kind.REAL_TIME,
+            {*INVOKED, "InvocationsPerInstance", "InvocationModelErrors", "ConcurrentRequestsPerModel", *MACHINE},
+            MACHINE,
+        ),
+        (Kind.SERVERLESS, {*INVOKED, "ModelSetupTime", "MemoryUtilization"}, set()),
+        (Kind.ASYNC, {*BACKLOG, *PROCESSED, *MACHINE}, {*BACKLOG, *MACHINE}),
+        (
+            Kind.INFERENCE_COMPONENT,
+            {*INVOKED, "InvocationsPerCopy", "InvocationModelErrors", "ConcurrentRequestsPerCopy", *NORMALIZED},
+            NORMALIZED,
+        ),
+    ],
+)
+def test_each_kind_of_endpoint_publishes_its_own_metrics_and_none_of_invocations_when_idle(
+    kind: Kind, busy: set[str], idle: set[str]
+) -> None:
+    world = World(clock=Clock(START))
+    cloudwatch = load(world, [Request(1.0, 100, 10), Request(119.0, 100, 10)], {}, kind=kind)
+    world.clock.run_until(START + timedelta(minutes=1))
+    first = published(cloudwatch)
+    world = World(clock=Clock(START))
+    cloudwatch = load(world, [Request(70.0, 100, 10)], {}, kind=kind)
+    world.clock.run_until(START + timedelta(minutes=1))
+
+    assert first == busy
+    assert published(cloudwatch) == idle
+
+
+def test_an_endpoint_that_does_not_serve_yet_publishes_nothing() -> None:
+    world = World(clock=Clock(START))
+    cloudwatch = load(world, [Request(1.0, 100, 10)], {}, shares=())
+
+    world.clock.run_until(START + timedelta(minutes=3))
+
+    assert published(cloudwatch) == set()
+
+
+def test_a_canary_answers_its_share_of_the_requests() -> None:
+    world = World(clock=Clock(START))
+    requests = [Request(float(second), 100, 10) for second in range(40)]
+    bad = ModelVersion(fails_one_in=1)
+    cloudwatch = load(world, requests, {"v2": bad}, shares=(("v1", 0.75), ("v2", 0.25)))
+
+    world.clock.run_until(START + timedelta(minutes=1))
+
+    (errors,) = named(cloudwatch, "AWS/SageMaker", "Invocation5XXErrors")
+    assert dict(zip(errors["Values"], errors["Counts"], strict=True)) == {1.0: 10.0, 0.0: 30.0}
+
+
+def test_each_request_counts_for_its_part_of_the_fleet() -> None:
+    world = World(clock=Clock(START))
+    cloudwatch = load(world, [Request(1.0, 100, 10), Request(2.0, 100, 10)], {}, instances=4)
+
+    world.clock.run_until(START + timedelta(minutes=1))
+
+    (counted,) = named(cloudwatch, "AWS/SageMaker", "InvocationsPerInstance")
+    assert (counted["Values"], counted["Counts"]) == ([0.25], [2.0])
+
+
+def test_what_an_asynchronous_endpoint_has_no_time_for_waits_in_its_backlog() -> None:
+    world = World(clock=Clock(START))
+    slow = ModelVersion(base_ms=25_000.0)
+    requests = [Request(float(second), 0, 0) for second in (0, 10, 20)]
+    cloudwatch = load(world, requests, {"v1": slow}, kind=Kind.ASYNC)
+
+    world.clock.run_until(START + timedelta(minutes=1))
+
+    (processed,) = named(cloudwatch, "AWS/SageMaker", "InvocationsProcesssed")
+    (backlog,) = named(cloudwatch, "AWS/SageMaker", "ApproximateBacklogSize")
+    (age,) = named(cloudwatch, "AWS/SageMaker", "ApproximateAgeOfOldestRequest")
+    assert (processed["Counts"], backlog["Values"], age["Values"]) == ([2.0], [1.0], [40.0])
+    assert backlog["Dimensions"] == [{"Name": "EndpointName", "Value": "ranker"}]

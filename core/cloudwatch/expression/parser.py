@@ -4,61 +4,35 @@ Precedence, loosest first: OR, AND, comparisons, + -, * /, unary minus, ^ (which
 (User Guide, Using metric math) lists the operators and leaves precedence to convention; this is the convention.
 """
 
+from core.cloudwatch import statistics
+from core.cloudwatch.expression import search
 from core.cloudwatch.expression.errors import ExpressionError
+from core.cloudwatch.expression.signatures import ELSEWHERE, FUNCTIONS
 from core.cloudwatch.expression.tokens import Kind, Token, tokenize
-from core.cloudwatch.expression.tree import Call, Expression, Negation, Number, Operation, Reference, Word
-
-SUPPORTED = ("FILL", "IF")
-
-# User Guide, Using metric math: every function and function-like word.
-DOCUMENTED = frozenset(
-    {
-        "ABS",
-        "ANOMALY_DETECTION_BAND",
-        "AVG",
-        "CEIL",
-        "DATAPOINT_COUNT",
-        "DATE",
-        "DAY",
-        "DB_PERF_INSIGHTS",
-        "DIFF",
-        "DIFF_TIME",
-        "EPOCH",
-        "FILL",
-        "FIRST",
-        "FLOOR",
-        "HOUR",
-        "IF",
-        "INSIGHT_RULE_METRIC",
-        "LAMBDA",
-        "LAST",
-        "LOG",
-        "LOG10",
-        "MAX",
-        "METRICS",
-        "METRIC_COUNT",
-        "MIN",
-        "MINUTE",
-        "MONTH",
-        "PERIOD",
-        "RATE",
-        "REMOVE_EMPTY",
-        "RUNNING_SUM",
-        "SEARCH",
-        "SELECT",
-        "SERVICE_QUOTA",
-        "SLICE",
-        "SORT",
-        "STDDEV",
-        "SUM",
-        "TIME_SERIES",
-        "YEAR",
-    }
+from core.cloudwatch.expression.tree import (
+    Call,
+    Expression,
+    Listing,
+    Negation,
+    Number,
+    Operation,
+    Reference,
+    Search,
+    Text,
+    Word,
 )
+from core.cloudwatch.refusal import Refusal
 
+SUPPORTED = (*sorted((*FUNCTIONS, "SEARCH")),)
+"""Every function."""
+
+_KNOWN = frozenset(SUPPORTED) | frozenset(ELSEWHERE)
 _LEVELS = (("OR",), ("AND",), ("==", "!=", "<", "<=", ">", ">="), ("+", "-"), ("*", "/"))
-_ARGUMENTS = {"FILL": (2, 2), "IF": (2, 3)}
-_FILL_WORDS = ("REPEAT", "LINEAR")
+_WORDS = {
+    ("FILL", 1): ("REPEAT", "LINEAR"),
+    ("SORT", 1): ("AVG", "MIN", "MAX", "SUM"),
+    ("SORT", 2): ("ASC", "DESC"),
+}
 _MAX_DEPTH = 100
 
 
@@ -91,7 +65,8 @@ class _Parser:
     def expect(self, kind: Kind, text: str) -> Token:
         if self._token.kind is kind and (not text or self._token.text == text):
             return self._tokens[self._at] if kind is Kind.END else self._take()
-        raise self._unexpected(f"expected {text!r}" if text else "expected an operator or the end")
+        wanted = {Kind.END: "an operator or the end", Kind.TEXT: "a string in quotes"}.get(kind, repr(text))
+        raise self._unexpected(f"expected {wanted}")
 
     def _unexpected(self, wanted: str) -> ExpressionError:
         token = self._token
@@ -103,8 +78,8 @@ class _Parser:
             return self._unary()
         left = self.level(number + 1)
         while self._is(*_LEVELS[number]):
-            operator = self._take().text
-            left = Operation(operator, left, self.level(number + 1))
+            operator = self._take()
+            left = Operation(operator.text, left, self.level(number + 1), operator.position)
         return left
 
     def _unary(self) -> Expression:
@@ -120,11 +95,11 @@ class _Parser:
         operand = self._primary()
         if not self._is("^"):
             return operand
-        self._take()
+        operator = self._take()
         self._deeper()
         exponent = self._unary()
         self._depth -= 1
-        return Operation("^", operand, exponent)
+        return Operation("^", operand, exponent, operator.position)
 
     def _primary(self) -> Expression:
         token = self._token
@@ -140,11 +115,26 @@ class _Parser:
             self._depth -= 1
             return inner
         if self._is("["):
-            raise ExpressionError(f"arrays are not supported yet at position {token.position}", token.position)
+            self._deeper()
+            self._take()
+            items = self._items("", "]")
+            self._depth -= 1
+            return Listing(items, token.position)
         raise self._unexpected("expected a number, an id or a function")
 
+    def _items(self, function: str, close: str) -> tuple[Expression, ...]:
+        """What stands between brackets, with commas between; the opening one is taken."""
+        items: list[Expression] = []
+        if not self._is(close):
+            items.append(self._item(function, 0))
+            while self._is(","):
+                self._take()
+                items.append(self._item(function, len(items)))
+        self.expect(Kind.OPERATOR, close)
+        return tuple(items)
+
     def _name(self, token: Token) -> Expression:
-        if self._is("(") or token.text in DOCUMENTED:
+        if self._is("(") or token.text in _KNOWN:
             return self._call(token)
         if not token.text[0].islower():
             raise ExpressionError(
@@ -154,37 +144,64 @@ class _Parser:
         return Reference(token.text, token.position)
 
     def _call(self, token: Token) -> Expression:
-        supported = ", ".join(SUPPORTED)
-        if token.text not in DOCUMENTED:
+        if token.text in ELSEWHERE:
             raise ExpressionError(
-                f"unknown function {token.text} at position {token.position}; supported: {supported}",
+                f"{token.text} at position {token.position} is not supported: it reads {ELSEWHERE[token.text]}, "
+                "which is outside the metric store",
                 token.position,
             )
-        if token.text not in SUPPORTED:
-            raise ExpressionError(
-                f"{token.text} is not supported yet at position {token.position}; supported: {supported}",
-                token.position,
-            )
+        if token.text not in _KNOWN:
+            upper = token.text.upper()
+            hint = f"; {upper} is written in upper case" if upper in _KNOWN else f"; known: {', '.join(SUPPORTED)}"
+            raise ExpressionError(f"unknown function {token.text} at position {token.position}{hint}", token.position)
         self._deeper()
         self.expect(Kind.OPERATOR, "(")
-        arguments = [self._argument(token.text, 0)]
-        while self._is(","):
-            self._take()
-            arguments.append(self._argument(token.text, len(arguments)))
-        self.expect(Kind.OPERATOR, ")")
+        found = self._search(token) if token.text == "SEARCH" else self._function(token)
         self._depth -= 1
-        least, most = _ARGUMENTS[token.text]
-        if not least <= len(arguments) <= most:
-            wanted = str(least) if least == most else f"{least} or {most}"
+        return found
+
+    def _function(self, token: Token) -> Call:
+        arguments = self._items(token.text, ")")
+        counts = sorted({len(wanted) for wanted, _ in FUNCTIONS[token.text]})
+        if len(arguments) not in counts:
+            wanted = " or ".join(str(count) for count in counts)
+            plural = "argument" if counts == [1] else "arguments"
             raise ExpressionError(
-                f"{token.text} at position {token.position} takes {wanted} arguments, not {len(arguments)}",
+                f"{token.text} at position {token.position} takes {wanted} {plural}, not {len(arguments)}",
                 token.position,
             )
-        return Call(token.text, tuple(arguments), token.position)
+        return Call(token.text, arguments, token.position)
 
-    def _argument(self, function: str, number: int) -> Expression:
-        if function == "FILL" and number == 1 and self._token.kind is Kind.NAME and self._token.text in _FILL_WORDS:
+    def _search(self, token: Token) -> Search:
+        text = self.expect(Kind.TEXT, "")
+        self.expect(Kind.OPERATOR, ",")
+        statistic = self.expect(Kind.TEXT, "")
+        period = None
+        if self._is(","):
+            self._take()
+            given = self._token
+            if given.kind is not Kind.NUMBER or not float(given.text).is_integer():
+                raise self._unexpected("expected a period in seconds")
+            period = int(float(self._take().text))
+        self.expect(Kind.OPERATOR, ")")
+        try:
+            statistics.reader(statistic.text)
+        except Refusal as refusal:
+            raise ExpressionError(
+                f"{refusal.message} at position {statistic.position}", statistic.position
+            ) from refusal
+        pattern = search.parse(text.text, text.position + 1)
+        return Search(text.text, pattern, statistic.text, period, token.position)
+
+    def _item(self, function: str, number: int) -> Expression:
+        token = self._token
+        words = _WORDS.get((function, number), ())
+        if token.kind is Kind.NAME and token.text in words and self._tokens[self._at + 1].text in (",", ")"):
             return Word(self._take().text)
+        if function == "SORT" and words:
+            raise self._unexpected(f"expected {' or '.join(words)}")
+        if function == "METRICS" and token.kind is Kind.TEXT:
+            return Text(self._take().text)
         return self.level(0)
 
     def _deeper(self) -> None:

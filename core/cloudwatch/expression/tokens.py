@@ -19,7 +19,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token; `text` is as written, but for the two spellings of AND and OR, which become the words."""
+    """One token; `text` is as written, but for && and ||, which become the words, and a string's quotes."""
 
     kind: Kind
     text: str
@@ -30,7 +30,7 @@ _TOKEN = re.compile(
     r"""\s*(?:
     (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
   | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-  | (?P<text>"[^"]*"|'(?:[^']|'')*')
+  | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.|'')*')
   | (?P<operator>&&|\|\||==|!=|<=|>=|[-+*/^<>(),\[\]])
 )""",
     re.VERBOSE,
@@ -50,7 +50,11 @@ def tokenize(text: str) -> tuple[Token, ...]:
             raise ExpressionError(f"unexpected character {text[at]!r} at position {at}", at)
         kind = Kind(match.lastgroup or "")
         word = match[kind]
-        if word in _WORDS or (kind is Kind.NAME and word in ("AND", "OR")):
+        if kind is Kind.TEXT:
+            quote = word[0]
+            plain = word[1:-1].replace("''", "'") if quote == "'" else word[1:-1]
+            tokens.append(Token(kind, plain.replace(f"\\{quote}", quote), match.start(kind)))
+        elif word in _WORDS or (kind is Kind.NAME and word in ("AND", "OR")):
             tokens.append(Token(Kind.OPERATOR, _WORDS.get(word, word), match.start(kind)))
         else:
             tokens.append(Token(kind, word, match.start(kind)))

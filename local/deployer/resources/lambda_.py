@@ -1,4 +1,4 @@
-"""AWS::Lambda: functions, layers, permissions, event source mappings, asynchronous settings. All in process."""
+"""AWS::Lambda: functions and layers. All in process."""
 
 import dataclasses
 import io
@@ -7,23 +7,33 @@ import zipfile
 from datetime import timedelta
 from typing import Any
 
-from local.deployer import assembly
+from local.deployer import assembly, assets
 from local.deployer.errors import DeployError
 from local.deployer.properties import Properties
 from local.deployer.resources import shapes
 from local.deployer.resources.kind import Context, Created, Kind
-from local.errors import ServiceError
-from local.functions.model import AsyncConfig, Code, Function, Layer, Mapping
-from local.functions.packages import default_cache
-from local.functions.registry import name_of
-
-POLLING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-"""What a function's role must allow before Lambda polls a queue for it.
-https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+from local.functions.model import Code, Function, Layer
 
 
 def _function(context: Context, p: Properties) -> Created:
+    created = _declared(context, p)
+    return Created(created.name, {"Arn": context.world.functions.create(created)})
+
+
+def _function_again(context: Context, p: Properties, was: Properties, existing: Created) -> Created:
+    del was
     functions = context.world.functions
+    asynchronous = functions.get(existing.ref).asynchronous
+    functions.replace(dataclasses.replace(_declared(context, p), asynchronous=asynchronous))
+    return existing
+
+
+def _delete_function(context: Context, p: Properties, existing: Created) -> None:
+    del p
+    context.world.functions.delete(existing.ref)
+
+
+def _declared(context: Context, p: Properties) -> Function:
     name = p.text("FunctionName") or context.name(64)
     role = str(p.need("Role"))
     log = p.section("LoggingConfig")
@@ -52,8 +62,7 @@ def _function(context: Context, p: Properties) -> Created:
     )
     log.take("SystemLogLevel")  # of platform events, which are not written here
     _check(context, p, created)
-    arn = functions.create(created)
-    return Created(name, {"Arn": arn})
+    return created
 
 
 def _check(context: Context, p: Properties, function: Function) -> None:
@@ -94,9 +103,7 @@ def _inline(source: str, handler: str) -> Code:
         package.writestr(zipfile.ZipInfo(f"{handler.split('.')[0]}.py", (1980, 1, 1, 0, 0, 0)), source)
     content = buffer.getvalue()
     digest = assembly.digest(content)
-    path = default_cache() / f"{digest}.zip"
-    path.write_bytes(content)
-    return Code(path, digest)
+    return Code(assets.keep(content, digest), digest)
 
 
 def _layer_of(context: Context, p: Properties, arn: str) -> Layer:
@@ -121,118 +128,21 @@ def _layer_version(context: Context, p: Properties) -> Created:
     )
     shapes.check(context, "lambda", "PublishLayerVersion", {"LayerName": name, "Content": {"ZipFile": b""}, **params})
     stem = f"arn:aws:lambda:{context.world.region}:{context.world.account}:layer:{name}"
-    number = 1 + sum(layer.arn.startswith(f"{stem}:") for layer in functions.layers)
+    numbers = [int(layer.arn.rsplit(":", 1)[-1]) for layer in functions.layers if layer.arn.startswith(f"{stem}:")]
+    number = 1 + max(numbers, default=0)
     arn = f"{stem}:{number}"
     functions.layers.append(Layer(arn, Code(asset.path, asset.digest)))
     return Created(arn, {"LayerVersionArn": arn})
 
 
-def _permission(context: Context, p: Properties) -> Created:
-    functions = context.world.functions
-    name = _existing(context, p)
-    principal = str(p.need("Principal"))
-    condition: dict[str, Any] = {}
-    if source := p.text("SourceArn"):
-        condition["ArnLike"] = {"AWS:SourceArn": source}
-    if account := p.text("SourceAccount"):
-        condition["StringEquals"] = {"AWS:SourceAccount": account}
-    service = principal.endswith(".amazonaws.com")
-    identity = context.name(100)
-    functions.grant(
-        name,
-        {
-            "Sid": identity,
-            "Effect": "Allow",
-            "Principal": principal if principal == "*" else {"Service" if service else "AWS": principal},
-            "Action": p.need("Action"),
-            "Resource": functions.arn(name),
-            **({"Condition": condition} if condition else {}),
-        },
-    )
-    return Created(identity)
-
-
-def _mapping(context: Context, p: Properties) -> Created:
-    world = context.world
-    name = _existing(context, p)
-    source = str(p.need("EventSourceArn"))
-    if source.split(":")[2] != "sqs":
-        raise DeployError(f"{p.path}.EventSourceArn", f"only queues are polled here, not {source}")
-    scaling = p.section("ScalingConfig")
-    filters = [str(each.need("Pattern")) for each in p.section("FilterCriteria").sections("Filters")]
-    identity = world.next_id("event source mapping")
-    mapping = Mapping(
-        uuid=identity,
-        function_name=name,
-        source_arn=source,
-        batch_size=p.integer("BatchSize", 10),
-        window=timedelta(seconds=p.integer("MaximumBatchingWindowInSeconds")),
-        report_batch_item_failures="ReportBatchItemFailures" in p.texts("FunctionResponseTypes"),
-        enabled=p.flag("Enabled", default=True),
-        maximum_concurrency=scaling.integer("MaximumConcurrency") if "MaximumConcurrency" in scaling else None,
-        filters=tuple(filters),
-    )
-    _check_mapping(context, p, mapping)
-    world.functions.mappings.append(mapping)
-    arn = f"arn:aws:lambda:{world.region}:{world.account}:event-source-mapping:{identity}"
-    return Created(identity, {"Id": identity, "EventSourceMappingArn": arn})
-
-
-def _check_mapping(context: Context, p: Properties, mapping: Mapping) -> None:
-    """What CreateEventSourceMapping refuses."""
-    function = context.world.functions.get(mapping.function_name)
-    try:
-        for action in POLLING:
-            context.world.access.check_role(function.role_arn, action, mapping.source_arn)
-    except ServiceError as refusal:
-        action = refusal.message.partition("perform: ")[2].partition(" ")[0].removeprefix("sqs:")
-        raise DeployError(
-            p.path,
-            f"The function execution role does not have permissions to call {action} on SQS ({refusal.message})",
-        ) from refusal
-    if mapping.batch_size > 10 and not mapping.window:
-        raise DeployError(
-            f"{p.path}.MaximumBatchingWindowInSeconds", "must be at least 1 when BatchSize is greater than 10"
-        )
-    client = context.client("sqs")
-    url = client.get_queue_url(QueueName=mapping.source_arn.rsplit(":", 1)[-1])["QueueUrl"]
-    answer = client.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])
-    visible = int(answer["Attributes"]["VisibilityTimeout"])
-    if visible < function.timeout.total_seconds():
-        raise DeployError(
-            p.path,
-            f"Queue visibility timeout: {visible} seconds is less than Function timeout: "
-            f"{function.timeout.total_seconds():.0f} seconds",
-        )
-
-
-def _invoke_config(context: Context, p: Properties) -> Created:
-    functions = context.world.functions
-    name = _existing(context, p)
-    if (qualifier := p.text("Qualifier", "$LATEST")) != "$LATEST":
-        raise DeployError(f"{p.path}.Qualifier", f"only $LATEST exists here, not {qualifier!r}")
-    destinations = p.section("DestinationConfig")
-    function = functions.get(name)
-    settings = AsyncConfig(
-        retries=p.integer("MaximumRetryAttempts", 2),
-        maximum_age=timedelta(seconds=p.integer("MaximumEventAgeInSeconds", 21600)),
-        on_failure=destinations.section("OnFailure").text("Destination"),
-        on_success=destinations.section("OnSuccess").text("Destination"),
-    )
-    functions.replace(dataclasses.replace(function, asynchronous=settings))
-    return Created(context.name(255))
-
-
-def _existing(context: Context, p: Properties) -> str:
-    name = name_of(str(p.need("FunctionName")))
-    context.world.functions.get(name)
-    return name
+def _delete_layer_version(context: Context, p: Properties, existing: Created) -> None:
+    """Functions that use the version keep it, as on AWS."""
+    del p
+    layers = context.world.functions.layers
+    layers[:] = [layer for layer in layers if layer.arn != existing.ref]
 
 
 KINDS = {
-    "AWS::Lambda::EventInvokeConfig": Kind(_invoke_config),
-    "AWS::Lambda::EventSourceMapping": Kind(_mapping),
-    "AWS::Lambda::Function": Kind(_function),
-    "AWS::Lambda::LayerVersion": Kind(_layer_version),
-    "AWS::Lambda::Permission": Kind(_permission),
+    "AWS::Lambda::Function": Kind(_function, _delete_function, _function_again),
+    "AWS::Lambda::LayerVersion": Kind(_layer_version, _delete_layer_version),
 }

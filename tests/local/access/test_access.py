@@ -10,6 +10,7 @@ from local.deployer import deploy
 from local.errors import ServiceError
 from local.world import World
 from tests.local import templates
+from tests.local.functions.roles import role
 
 ALARM = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:mlwarden-demo-ranker-Unhealthy"
 RULE = "arn:aws:events:us-east-1:123456789012:rule/AlarmChanges"
@@ -280,3 +281,20 @@ def test_everything_a_role_used_is_remembered(world: World, admin: Clients) -> N
 
     role.close()
     assert used == [("ssm:PutParameter", "parameter/x", True), ("ssm:GetParameter", "parameter/x", False)]
+
+
+def test_a_condition_on_tags_is_held_against_the_resources_and_the_roles_own(world: World, admin: Clients) -> None:
+    url = admin.get("sqs").create_queue(QueueName="mine", tags={"team": "ml"})["QueueUrl"]
+    admin.get("sqs").create_queue(QueueName="theirs", tags={"team": "ads"})
+    send = {
+        **templates.allow("sqs:SendMessage", on="*"),
+        "Condition": {"StringEquals": {"aws:ResourceTag/team": "${aws:PrincipalTag/team}"}},
+    }
+    arn = role(admin, "sender", send)
+    admin.get("iam").tag_role(RoleName="sender", Tags=[{"Key": "team", "Value": "ml"}])
+
+    world.access.check_role(arn, "sqs:SendMessage", "arn:aws:sqs:us-east-1:123456789012:mine")
+
+    assert url.endswith("/mine")
+    with pytest.raises(ServiceError, match="not authorized to perform: sqs:SendMessage"):
+        world.access.check_role(arn, "sqs:SendMessage", "arn:aws:sqs:us-east-1:123456789012:theirs")

@@ -105,6 +105,17 @@ def test_a_role_matches_by_its_arn_and_its_account_delegates(principal: Any, exp
         ({"Null": {"aws:SourceArn": True}}, False),
         ({"NumericLessThan": {"aws:Number": "10"}}, True),
         ({"NumericGreaterThanEquals": {"aws:Number": "10"}}, False),
+        ({"NumericLessThan": {"aws:SourceArn": "10"}}, False),
+        ({"NumericNotEquals": {"aws:SourceArn": "10"}}, True),
+        ({"DateGreaterThan": {"aws:CurrentTime": "2026-11-20T09:59:59Z"}}, True),
+        ({"DateLessThanEquals": {"aws:CurrentTime": "1763632799"}}, False),
+        ({"DateNotEquals": {"aws:CurrentTime": "2026-11-20T10:00:00Z"}}, False),
+        ({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, True),
+        ({"NotIpAddress": {"aws:SourceIp": ["10.1.2.3", "192.0.2.0/24"]}}, False),
+        ({"IpAddress": {"aws:SourceArn": "10.0.0.0/8"}}, False),
+        ({"BinaryEquals": {"aws:Blob": "aGk="}}, True),
+        ({"StringEquals": {"aws:PrincipalTeam": "${aws:ResourceTag/team, 'nobody'}"}}, False),
+        ({"StringEquals": {"aws:PrincipalTeam": "${aws:ResourceTag/team, 'ml'}"}}, True),
         ({"ForAnyValue:StringEquals": {"aws:TagKeys": ["b", "c"]}}, True),
         ({"ForAllValues:StringEquals": {"aws:TagKeys": ["b", "c"]}}, False),
         ({"ForAllValues:StringEquals": {"aws:Missing": "c"}}, True),
@@ -121,14 +132,18 @@ def test_each_condition_operator_decides(condition: dict[str, Any], expected: bo
         aws_SecureTransport=("true",),
         aws_Number=("9",),
         aws_TagKeys=("a", "b"),
+        aws_CurrentTime=("2026-11-20T10:00:00+00:00",),
+        aws_SourceIp=("10.1.2.3",),
+        aws_Blob=("aGk=",),
+        aws_PrincipalTeam=("ml",),
     )
 
     assert expected is (found is Verdict.ALLOWED)
 
 
 def test_a_condition_that_is_not_known_is_an_error_and_not_a_guess() -> None:
-    with pytest.raises(PolicyError, match="IpAddress is not known"):
-        verdict(allow(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}))
+    with pytest.raises(PolicyError, match="IpAddres is not known"):
+        verdict(allow(Condition={"IpAddres": {"aws:SourceIp": "10.0.0.0/8"}}))
 
 
 def test_an_element_that_is_not_iams_is_an_error() -> None:

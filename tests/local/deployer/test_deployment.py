@@ -188,11 +188,22 @@ def test_deploying_the_same_again_changes_nothing(world: World, tmp_path: Path) 
     assert first == second
 
 
-def test_a_changed_stack_is_refused_by_name(world: World, tmp_path: Path) -> None:
+def test_a_changed_stack_is_updated(world: World, admin: Clients, tmp_path: Path) -> None:
     deployer = Deployer(world)
     deployer.deploy(templates.assembly(tmp_path / "a", {"App": one({"Type": "AWS::SQS::Queue"})}))
 
-    with pytest.raises(DeployError, match="App: exists already with another template"):
+    changed = one({"Type": "AWS::SQS::Queue", "Properties": {"DelaySeconds": 7}})
+    url = deployer.deploy(templates.assembly(tmp_path / "b", {"App": changed})).stacks["App"].resources["It"]
+
+    attributes = admin.get("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["DelaySeconds"])
+    assert attributes["Attributes"] == {"DelaySeconds": "7"}
+
+
+def test_a_resource_that_becomes_another_type_is_refused_by_name(world: World, tmp_path: Path) -> None:
+    deployer = Deployer(world)
+    deployer.deploy(templates.assembly(tmp_path / "a", {"App": one({"Type": "AWS::SQS::Queue"})}))
+
+    with pytest.raises(DeployError, match=r"App\.It: Update of resource type is not permitted"):
         deployer.deploy(templates.assembly(tmp_path / "b", {"App": one({"Type": "AWS::SNS::Topic"})}))
 
 

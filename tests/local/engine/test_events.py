@@ -189,10 +189,27 @@ def test_a_wrong_schedule_is_refused(client):
 
 
 def test_a_pattern_can_be_tried_out(client):
-    event = json.dumps({"source": "shop", "id": "1", "account": "1", "time": "t", "region": "r", "resources": []})
+    whole = {"source": "shop", "id": "1", "account": "1", "time": "t", "region": "r", "resources": []}
+    event = json.dumps(whole | {"detail-type": "order"})
 
     assert client("events").test_event_pattern(EventPattern='{"source": ["shop"]}', Event=event)["Result"]
     assert not client("events").test_event_pattern(EventPattern='{"source": ["s"]}', Event=event)["Result"]
+    with pytest.raises(ClientError, match="it needs detail-type"):
+        client("events").test_event_pattern(EventPattern='{"source": ["s"]}', Event=json.dumps(whole))
+
+
+def test_a_pattern_that_eventbridge_refuses_is_refused_with_its_reason(client):
+    reason = "Event pattern is not valid. Reason: Unrecognized match type regex"
+
+    with pytest.raises(ClientError, match=reason):
+        client("events").put_rule(Name="r", EventPattern='{"source": [{"regex": "a"}]}')
+    with pytest.raises(ClientError, match=reason):
+        client("events").test_event_pattern(EventPattern='{"source": [{"regex": "a"}]}', Event="{}")
+
+
+def test_services_whose_calls_would_come_to_nothing_are_refused_by_name(client):
+    with pytest.raises(ClientError, match="EventBridge Scheduler is not served here"):
+        client("scheduler").list_schedules()
 
 
 EVENT = {"time": "T", "detail": {"name": 'p99 "slow"', "value": 3, "tags": {"a": [1]}}, "resources": ["x"]}

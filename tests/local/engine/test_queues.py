@@ -2,6 +2,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.errors import ServiceError
 from local.functions.model import Mapping
@@ -262,3 +263,71 @@ def test_a_service_may_send_what_the_queues_policy_allows_and_nothing_else(runni
         send(principal="events.amazonaws.com", source_arn="arn:aws:events:us-east-1:1:rule/r", queue_arn=arn, body="n")
 
     assert ["m"] == bodies(url)
+
+
+def test_dead_letters_are_moved_back_to_the_queue_that_they_came_from(client, make_queue, bodies, advance):
+    dead, dead_arn = make_queue("dead")
+    url, arn = make_queue("work", RedrivePolicy=json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 1}))
+    sqs = client("sqs")
+    for number in range(3):
+        sqs.send_message(QueueUrl=dead, MessageBody=f"m{number}")
+
+    task = sqs.start_message_move_task(SourceArn=dead_arn, MaxNumberOfMessagesPerSecond=2)["TaskHandle"]
+    advance(seconds=0)
+    (running,) = sqs.list_message_move_tasks(SourceArn=dead_arn)["Results"]
+    advance(seconds=1)
+    (done,) = sqs.list_message_move_tasks(SourceArn=dead_arn)["Results"]
+
+    assert (running["Status"], running["TaskHandle"], running["ApproximateNumberOfMessagesMoved"]) == (
+        "RUNNING",
+        task,
+        2,
+    )
+    assert (done["Status"], done["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 3)
+    assert bodies(url) == ["m0", "m1", "m2"]
+    assert bodies(dead) == []
+    with pytest.raises(ClientError, match="must be configured as a Dead Letter Queue"):
+        sqs.start_message_move_task(SourceArn=arn)
+
+
+def test_a_move_that_is_cancelled_leaves_the_rest(client, make_queue, bodies, advance):
+    dead, dead_arn = make_queue("dead")
+    make_queue("work", RedrivePolicy=json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 1}))
+    other, other_arn = make_queue("other")
+    sqs = client("sqs")
+    for number in range(2):
+        sqs.send_message(QueueUrl=dead, MessageBody=f"m{number}")
+
+    task = sqs.start_message_move_task(SourceArn=dead_arn, DestinationArn=other_arn, MaxNumberOfMessagesPerSecond=1)[
+        "TaskHandle"
+    ]
+    advance(seconds=0)
+    sqs.cancel_message_move_task(TaskHandle=task)
+    advance(minutes=1)
+
+    assert (bodies(other), bodies(dead)) == (["m0"], ["m1"])
+
+
+def test_items_of_a_table_are_gone_when_their_time_to_live_has_passed(client, advance):
+    dynamodb = client("dynamodb")
+    dynamodb.create_table(
+        TableName="t",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    dynamodb.update_time_to_live(
+        TableName="t", TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
+    )
+    for key, seconds in (("soon", 30), ("later", 300)):
+        instant = {"N": str(int(START.timestamp()) + seconds)}
+        dynamodb.put_item(TableName="t", Item={"pk": {"S": key}, "expires_at": instant})
+    dynamodb.put_item(TableName="t", Item={"pk": {"S": "text"}, "expires_at": {"S": "0"}})
+
+    def keys() -> list[str]:
+        return sorted(item["pk"]["S"] for item in dynamodb.scan(TableName="t")["Items"])
+
+    advance(minutes=1)
+    assert keys() == ["later", "text"]
+    advance(minutes=4)
+    assert keys() == ["text"]

@@ -35,7 +35,7 @@ def heard(client, make_queue, bodies, advance):
 
 
 @pytest.fixture
-def endpoint(client):
+def endpoint(running, client):
     sagemaker = client("sagemaker")
     sagemaker.create_model(ModelName="m", ExecutionRoleArn="arn:aws:iam::123456789012:role/SageMaker")
     for name, count in (("blue", 1), ("green", 3)):
@@ -43,6 +43,7 @@ def endpoint(client):
         variant |= {"InitialInstanceCount": count, "InitialVariantWeight": 1.0}
         sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName="ranker", EndpointConfigName="blue", Tags=[{"Key": "team", "Value": "ml"}])
+    running.world.sagemaker.complete("ranker")
     return "ranker"
 
 
@@ -50,12 +51,20 @@ def statuses(events) -> list[tuple[str, str, str]]:
     return [(kind, detail["EndpointStatus"], detail["EndpointConfigName"]) for kind, detail in events]
 
 
-def test_creating_and_deleting_an_endpoint_is_told(client, endpoint, heard):
+def test_creating_and_deleting_an_endpoint_take_their_time_and_are_told(client, endpoint, heard, advance):
     sagemaker = client("sagemaker")
     sagemaker.create_endpoint(EndpointName="second", EndpointConfigName="blue")
+    creating = sagemaker.describe_endpoint(EndpointName="second")["EndpointStatus"]
+    advance(minutes=3)
     created = heard()
+    in_service = sagemaker.describe_endpoint(EndpointName="second")["EndpointStatus"]
     sagemaker.delete_endpoint(EndpointName="second")
+    deleting = sagemaker.describe_endpoint(EndpointName="second")["EndpointStatus"]
+    advance(minutes=1)
 
+    assert ("Creating", "InService", "Deleting") == (creating, in_service, deleting)
+    with pytest.raises(ClientError, match="Could not find endpoint"):
+        sagemaker.describe_endpoint(EndpointName="second")
     assert [
         ("Endpoint State Change", "CREATING", "blue"),
         ("Endpoint State Change", "IN_SERVICE", "blue"),
@@ -116,13 +125,15 @@ def test_an_update_takes_its_time_and_is_told_at_each_step(client, endpoint, hea
     assert "PendingDeploymentSummary" not in after
     assert START + timedelta(minutes=13) == after["LastModifiedTime"]
     assert [
+        ("Endpoint Deployment State Change", "UPDATING", "blue"),
         ("Endpoint State Change", "IN_SERVICE", "green"),
         ("Endpoint Deployment State Change", "IN_SERVICE", "green"),
     ] == statuses(ended)
 
 
-def test_state_changes_have_the_fields_of_the_documented_sample(client, endpoint, heard):
+def test_state_changes_have_the_fields_of_the_documented_sample(client, endpoint, heard, advance):
     client("sagemaker").create_endpoint(EndpointName="second", EndpointConfigName="blue")
+    advance(minutes=3)
 
     *_, (_, detail) = heard()
 
@@ -133,7 +144,7 @@ def test_state_changes_have_the_fields_of_the_documented_sample(client, endpoint
         "ProductionVariants": [{"DesiredWeight": 1.0, "DesiredInstanceCount": 1.0}],
         "EndpointStatus": "IN_SERVICE",
         "CreationTime": START.timestamp() * 1000,
-        "LastModifiedTime": START.timestamp() * 1000,
+        "LastModifiedTime": (START.timestamp() + 180) * 1000,
         "Tags": {},
     } == detail
 
@@ -142,12 +153,14 @@ def test_an_update_keeps_variant_properties_when_asked(client, endpoint, advance
     sagemaker = client("sagemaker")
     wish = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 7, "DesiredWeight": 1.0}]
     sagemaker.update_endpoint_weights_and_capacities(EndpointName=endpoint, DesiredWeightsAndCapacities=wish)
+    scaling = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"]
+    advance(minutes=2)
 
     sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName="green", RetainAllVariantProperties=True)
     advance(minutes=5)
 
     variant = sagemaker.describe_endpoint(EndpointName=endpoint)["ProductionVariants"][0]
-    assert variant["CurrentInstanceCount"] == 7
+    assert ("Updating", 7) == (scaling, variant["CurrentInstanceCount"])
 
 
 def test_updates_that_sagemaker_refuses_are_refused(client, endpoint):
@@ -204,6 +217,8 @@ def test_recommendation_jobs_fit_the_services_model(running):
     for job in ("job-1", "job-2"):
         described = sagemaker.handle("DescribeInferenceRecommendationsJob", {"JobName": job})
         assert problems("sagemaker", "DescribeInferenceRecommendationsJob", described) == ""
+        steps = sagemaker.handle("ListInferenceRecommendationsJobSteps", {"JobName": job})
+        assert problems("sagemaker", "ListInferenceRecommendationsJobSteps", steps) == ""
 
 
 def test_compute_optimizer_answers_only_an_enrolled_account(client):
