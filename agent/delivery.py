@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 MAX_WINDOWS = 120
 """Two hours of one-minute windows: about 10 KiB each for a host, 30 KiB with eight GPUs."""
+SENT = "window sent"
+"""Logged with the `start` of each window that the sink took whole."""
 SEND_SECONDS = 10.0
 FIRST_BACKOFF_SECONDS = 1.0
 LONGEST_BACKOFF_SECONDS = 300.0
@@ -105,8 +107,9 @@ class Delivery:
                 self._windows.popleft()
         if not outcome.rest:
             self._logged_at = float("-inf")
-            facts = {"start": window.start, "datums": len(window.datums), "dropped_samples": window.dropped}
-            log.info("window sent", extra=facts)
+            start = window.start.isoformat()
+            facts = {"start": start, "datums": len(window.datums), "dropped_samples": window.dropped}
+            log.info(SENT, extra=facts)
 
     def _complain(self, window: Window, outcome: Outcome) -> None:
         now = self._clock.monotonic()

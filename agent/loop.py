@@ -12,6 +12,8 @@ from core.catalogue import host
 
 log = logging.getLogger(__name__)
 
+FIRST_ROUND = "first samples taken"
+"""Logged with the `start` of the first window once there is something in it."""
 REPEAT_LOG_SECONDS = 300.0
 """A collector that goes on failing is logged again this often."""
 
@@ -48,7 +50,10 @@ class Loop:
         """Take a round at each whole multiple of the sampling interval until `stop` is set; close what is open."""
         now = self._clock.now()
         while not stop.is_set():
+            first = self._start is None
             self.round(now)
+            if first:
+                log.info(FIRST_ROUND, extra={"start": window_start(now, self._length).isoformat()})
             due = window_start(now, self._sample_every) + self._sample_every
             self._clock.sleep((due - self._clock.now()).total_seconds(), stop)
             now = self._clock.now()

@@ -7,13 +7,15 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 
+from cli.agent_log import AgentLog
 from cli.assembly import ROOT
-from core.config import Config
+from core.catalogue import host_alarms
+from core.config import Config, Host
 from local.clients import Clients
 from local.world import World
 
@@ -21,6 +23,9 @@ ACCESS_KEY = "agent"
 STOP_SECONDS = 10
 LOOK_BACK = timedelta(hours=3)
 GPU_METRICS = ("nvidia_smi_", "gpu_")
+MUTED_HOURS = 1
+"""Of virtual time: longer than a story, whose minutes last a second of this machine."""
+HEARTBEAT_ALARM = "AgentSilent"
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 
 
@@ -32,24 +37,34 @@ class AgentProcess:
         self._world = world
         self._config = config
         self._folder = tempfile.TemporaryDirectory(prefix="mlwarden-agent-")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[str] | None = None
+        self._log: AgentLog | None = None
         self.simulated = not NVIDIA_DRIVER.exists()
 
     @property
     def description(self) -> str:
         """What it is and whose GPUs it shows."""
         gpus = "no NVIDIA driver here, so its GPUs are SIMULATED" if self.simulated else "real GPUs"
-        return f"this machine's own metrics ({gpus})"
+        return f"this machine's own metrics ({gpus}); a mute rule keeps its levels from paging during the story"
 
     def __enter__(self) -> Self:
+        """Return once the agent has taken its first samples, in the present window of a clock that stands still."""
         use_host_role(self._world, self._config.deployment.stage, ACCESS_KEY)
+        self._mute_levels()
         path = Path(self._folder.name) / "agent.json"
         path.write_text(json.dumps(self._settings()), encoding="utf-8")
-        with (Path(self._folder.name) / "agent.log").open("wb") as log:
-            self._process = self._start(path, log)
+        self._process = self._start(path)
+        if self._process.stderr is None:
+            raise AssertionError("the agent was started with a pipe")
+        self._log = AgentLog(self._process.stderr)
+        try:
+            self._log.wait_until_sampling()
+        except BaseException:
+            self._stop()
+            raise
         return self
 
-    def _start(self, path: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    def _start(self, path: Path) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "agent", "run", "--config", str(path)],
             cwd=ROOT,
@@ -61,12 +76,17 @@ class AgentProcess:
                 "AWS_EC2_METADATA_DISABLED": "true",
             },
             stdout=subprocess.DEVNULL,
-            stderr=log,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
         )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             try:
@@ -74,7 +94,16 @@ class AgentProcess:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+            if self._log is not None:
+                self._log.join()
+            if self._process.stderr is not None:
+                self._process.stderr.close()
         self._folder.cleanup()
+
+    def keep_up(self, instant: datetime) -> None:
+        """Return once the clock may pass to `instant` without outrunning the agent, as AgentLog.wait_before has it."""
+        if self._log is not None:
+            self._log.wait_before(instant)
 
     def datapoints(self) -> list[dict[str, Any]]:
         """Every series the agent sent, with its last minute's statistics and how many minutes arrived."""
@@ -112,18 +141,46 @@ class AgentProcess:
             "simulated": self.simulated and metric["MetricName"].startswith(GPU_METRICS),
         }
 
+    @property
+    def _host(self) -> Host | None:
+        """The configured host that this machine plays."""
+        return next((host for host in self._config.hosts if host.host), None)
+
+    def _mute_levels(self) -> None:
+        """Keep what this machine is short of during the story, minutes of which are seconds, from being told of.
+
+        The heartbeat's alarm is not muted: that the agent reports is part of the story.
+        """
+        if self._host is None:
+            return
+        names = [alarm.name for alarm in host_alarms.alarms(self._config, self._host)]
+        clients = Clients(url=self._world.url, region=self._world.region)
+        try:
+            clients.get("cloudwatch").put_alarm_mute_rule(
+                Name=f"mlwarden-{self._config.deployment.stage}-story",
+                Description="a minute of the demo is a second of this machine, too short for its levels to mean much",
+                Rule={
+                    "Schedule": {
+                        "Expression": f"at({self._world.clock.now():%Y-%m-%dT%H:%M})",
+                        "Duration": f"PT{MUTED_HOURS}H",
+                    }
+                },
+                MuteTargets={"AlarmNames": [name for name in names if not name.endswith(f"-{HEARTBEAT_ALARM}")]},
+            )
+        finally:
+            clients.close()
+
     def _settings(self) -> dict[str, Any]:
         """The deployed parameter, with what only a laptop needs: where AWS is, whose clock, which host."""
         name = f"/mlwarden/{self._config.deployment.stage}/agent"
         clients = Clients(url=self._world.url, region=self._world.region)
         deployed = tomllib.loads(clients.get("ssm").get_parameter(Name=name)["Parameter"]["Value"])
         clients.close()
-        hosts = [host for host in self._config.hosts if host.host]
         return deployed | {
             "endpoint_url": self._world.url,
             "clock_url": self._world.url,
             "region": self._world.region,
-            "host": hosts[0].host if hosts else "laptop",
+            "host": self._host.host if self._host else "laptop",
             "gpu": "simulated" if self.simulated else "auto",
         }
 

@@ -23,6 +23,10 @@ from local.viewer import app as viewer_app
 HEALTHY = timedelta(minutes=6)
 PATIENCE = timedelta(minutes=20)
 """How long the demo waits for a message, in virtual time, before it says that none came."""
+NO_RESET = (
+    "a demo tells one story, and its agent, traffic and page belong to this world: start the demo again, or use "
+    "`mlwarden serve`, which can be reset"
+)
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -50,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     folder = assembly(options.config)
     clock = Clock(datetime.now(UTC).replace(second=0, microsecond=0))
     with ExitStack() as resources:
-        running = resources.enter_context(serve.start(clock, port=options.port))
+        running = resources.enter_context(serve.start(clock, port=options.port, no_reset=NO_RESET))
         deployment = deploy(running.world, folder)
         count = sum(len(stack.resources) for stack in deployment.stacks.values())
         out.note(f"deployed {count} resources in {len(deployment.stacks)} stacks to {running.url}")
@@ -58,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         out.note(f"dashboards: {page.url}")
         agent = resources.enter_context(AgentProcess(running.world, config))
         out.note(f"agent started: {agent.description}")
-        story = Story(running.world, config.endpoints[0], speed=options.speed, out=out)
+        story = Story(running.world, config.endpoints[0], speed=options.speed, before=agent.keep_up, out=out)
         told = _tell(story, resources.enter_context(BadDeploy(running.world, config.endpoints[0])))
         told |= {
             "agent": agent.datapoints(),

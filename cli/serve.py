@@ -9,6 +9,7 @@ from typing import Any
 
 from cli import assembly
 from cli.errors import CommandError
+from cli.store import Store
 from local import server
 from local.clock import Clock
 from local.deployer import deploy
@@ -37,7 +38,13 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         help="how old a period is before alarms are evaluated on it (default 0)",
     )
     parser.add_argument(
-        "--duplicate-events", action="store_true", help="events and queues deliver everything twice, out of order"
+        "--duplicate-events", action="store_true", help="events, queues, SNS and Lambda deliver twice, out of order"
+    )
+    parser.add_argument(
+        "--store",
+        type=Path,
+        metavar="FILE",
+        help="keep CloudWatch's metrics, alarms, dashboards and the clock's instant there from one run to the next",
     )
     parser.set_defaults(run=run)
 
@@ -45,7 +52,16 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
     folder = None if options.empty else assembly.assembly(options.config)
-    clock = Clock(options.start or _now())
+    store = Store(options.store) if options.store is not None else None
+    kept = store.load() if store else None
+
+    def beginning() -> datetime:
+        """A kept instant goes on; where the clock follows the wall's, it does not stay behind that."""
+        if kept is None:
+            return options.start or _now()
+        return max(kept.now, _now()) if options.clock == "wall" and options.start is None else kept.now
+
+    clock = Clock(beginning())
     conditions = Conditions(ingestion_delay=options.ingestion_delay, duplicate_events=options.duplicate_events)
 
     def prepare(world: World) -> None:
@@ -53,9 +69,13 @@ def run(options: argparse.Namespace) -> int:
             deployment = deploy(world, folder)
             clock.settle()
             print(f"deployed {', '.join(deployment.stacks)}", flush=True)
+        if store and kept:
+            store.restore(world, kept)
 
-    restart = _now if options.clock == "wall" and options.start is None else None
-    with start(clock, port=options.port, conditions=conditions, prepare=prepare, restart=restart) as running:
+    more: dict[str, Any] = {"keep": store.keep} if store else {}
+    if options.clock == "wall" and options.start is None:
+        more["restart"] = beginning
+    with start(clock, port=options.port, conditions=conditions, prepare=prepare, **more) as running:
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopped.set())
@@ -66,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
             pace.start()
         stopped.wait()
         pace.stop()
-    return 0
+        return store.save(running.world) if store else 0
 
 
 def start(clock: Clock, *, port: int, **more: Any) -> server.Running:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TextIO
 
@@ -56,9 +57,12 @@ class Told:
 class Story:
     """Moves the clock at a pace that a person can follow, and tells the journal's entries."""
 
-    def __init__(self, world: World, endpoint: Endpoint, *, speed: float, out: Told) -> None:
-        """`speed` is virtual seconds a second."""
+    def __init__(
+        self, world: World, endpoint: Endpoint, *, speed: float, before: Callable[[datetime], None], out: Told
+    ) -> None:
+        """`speed` is virtual seconds a second; `before` is asked before each step, and may hold time up until then."""
         self._world = world
+        self._before = before
         self._endpoint = endpoint
         self._speed = speed
         self._out = out
@@ -124,6 +128,7 @@ class Story:
     def _step(self) -> None:
         started = time.monotonic()
         before = self.now()
+        self._before(before + STEP)
         self._world.clock.run_until(before + STEP)
         self._tell_entries()
         if before.minute != self.now().minute:

@@ -13,6 +13,7 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
 from local import answers, control, wire
+from local.access import actions
 from local.answers import Answer
 from local.errors import ServiceError
 from local.services import Services
@@ -41,6 +42,8 @@ class Application:
         self._moto = _Moto(create_backend_app)
         self.reset: Callable[[], datetime] = world.clock.now
         """Puts a world as it was at the start in the place of this one."""
+        self.keep: Callable[[World], dict[str, Any]] = control.no_store
+        """Writes what is kept of a world to its file, and says where."""
         self.serve(world)
 
     def serve(self, world: World) -> None:
@@ -62,7 +65,7 @@ class Application:
 
     def _control(self, request: Request) -> Answer:
         try:
-            return control.respond(self._world, request, self.reset)
+            return control.respond(self._world, request, self.reset, self.keep)
         except Exception as error:
             log.exception("due work failed", extra={"path": request.path})
             return Answer(500, (("Content-Type", "text/plain"),), f"{type(error).__name__}: {error}\n".encode())
@@ -93,9 +96,11 @@ class Application:
                 params=call.params,
                 request=request,
             )
+        _fail(world, call)
         if (handler := services.unlocked(call)) is not None:
             return handler(call, request_id)
         with world.lock:
+            services.check(call)
             if (own := services.handler(call)) is not None:
                 return answers.result(call, own(call.operation, call.params), request_id)
             services.before(call)
@@ -125,3 +130,11 @@ class Application:
         except NotImplementedError as error:
             raise ServiceError("NotImplemented", f"{call.service} {call.operation}: {error}", 501) from error
         return Answer(int(status.split()[0]), tuple(headers), b"".join(chunks))
+
+
+def _fail(world: World, call: Call) -> None:
+    """Raise the fault that a call meets, if any."""
+    if world.faults.are_set:
+        scope = actions.Scope(world.account, world.region)
+        needs = actions.needs(call.service, call.operation, call.params, scope) or ()
+        world.faults.check(call.service, call.operation, [need.resource for need in needs])

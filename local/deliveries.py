@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 from moto.sns.models import Subscription, sns_backends
 
+from local import retries
 from local.clock import Order
 from local.errors import ServiceError
+from local.faults import is_transient
 from local.messages import Message
 from local.notification import MAX_SMS_BYTES, NOT_SIGNED, Notification, milliseconds
 from local.world import World
@@ -41,22 +43,23 @@ class Deliveries:
         self._tokens: dict[str, str] = {}
 
     def deliver(self, subscription: Subscription, published: Notification, attempt: int = 0) -> None:
-        """Deliver, retry an HTTP endpoint that fails, and in the end count the failure and use the DLQ."""
+        """Deliver, retry what fails for the moment, and in the end count the failure and use the DLQ."""
         try:
             self._hand_over(subscription, published)
         except Undelivered as reason:
-            if reason.again and attempt < RETRIES:
-                self._world.clock.schedule(
-                    self._world.clock.now() + RETRY_AFTER,
-                    lambda: self.deliver(subscription, published, attempt + 1),
-                    Order.DELIVERIES,
-                )
-                return
-            self._give_up(subscription, published, str(reason))
+            wait = RETRY_AFTER if reason.again and attempt < RETRIES else None
+            failure = str(reason)
         except ServiceError as problem:
-            self._give_up(subscription, published, str(problem))
+            wait = retries.notification_wait(attempt) if is_transient(problem) else None
+            failure = str(problem)
         else:
             self._count(published, "NumberOfNotificationsDelivered")
+            return
+        if wait is None:
+            self._give_up(subscription, published, failure)
+            return
+        at = self._world.clock.now() + wait
+        self._world.clock.schedule(at, lambda: self.deliver(subscription, published, attempt + 1), Order.DELIVERIES)
 
     def text_message(self, number: str, message: str) -> str:
         """An SMS without a topic; returns the message id."""
@@ -139,6 +142,7 @@ class Deliveries:
                 resource_arn=function_arn,
                 source_arn=topic_arn,
             )
+            self._world.faults.check("lambda", "Invoke", (function_arn,))
             self._world.functions.invoke_later(function_arn, event)
 
     def _post(self, subscription: Subscription, published: Notification) -> None:

@@ -1,7 +1,9 @@
 """At-least-once delivery, provoked: everything twice and out of order, the same way in every run.
 
-EventBridge and standard queues promise no more: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-what-is.html,
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html
+Events, schedules, standard queues, notifications to queues and functions, and asynchronous invocations promise no more:
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-what-is.html,
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/standard-queues-at-least-once-delivery.html,
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async.html
 """
 
 import itertools

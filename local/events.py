@@ -7,10 +7,10 @@ from typing import Any
 
 from moto.events.models import Rule, events_backends
 
-from local import patterns
+from local import patterns, rules
 from local.clock import Order
 from local.errors import ServiceError
-from local.schedules import Schedule, ScheduleError, parse
+from local.schedules import Schedule, parse
 from local.targets import Targets
 from local.world import World
 
@@ -66,16 +66,15 @@ class EventBus:
                 raise ServiceError("InvalidAction", f"EventBridge {operation} is not served here")
 
     def check(self, operation: str, params: dict[str, Any]) -> None:
-        """Refuse, before moto sees it, a rule that EventBridge would refuse and moto takes."""
-        if operation == "PutRule" and (pattern := params.get("EventPattern")):
-            _check_pattern(str(pattern))
-        if operation == "PutRule" and (expression := params.get("ScheduleExpression")):
-            try:
-                parse(str(expression))
-            except ScheduleError as error:
-                raise ServiceError(
-                    "ValidationException", f"Parameter ScheduleExpression is not valid. {error}"
-                ) from None
+        """Refuse, before moto sees it, a rule or targets that EventBridge would refuse and moto takes."""
+        if operation not in {"PutRule", "PutTargets"}:
+            return
+        present = {rule.name: rule for rule in self._rules(_bus(params))}
+        if operation == "PutRule":
+            rules.check_rule(params, present)
+        else:
+            rule = present.get(str(params.get("Rule")))
+            rules.check_targets(params, rule.targets if rule else (), self._world.region)
 
     def after(self, operation: str) -> None:
         """Follow up on what moto did: schedules of new, changed and enabled rules start to count."""
@@ -113,6 +112,11 @@ class EventBus:
                 return
             self._arm(arn, schedule, at, since, number)
             event = self._event("aws.events", "Scheduled Event", {}, [arn], None)
+            for delay in self._world.delays.next():
+                self._world.clock.schedule(at + delay, lambda: self._deliver(rule, event), Order.SCHEDULES)
+
+    def _deliver(self, rule: Rule, event: Event) -> None:
+        with self._world.lock:
             self._record(rule, event)
             self._targets.deliver(rule, event)
 
@@ -123,8 +127,7 @@ class EventBus:
                 if not _is_enabled(rule) or not document:
                     continue
                 if self._pattern(json.dumps(document)).matches(event):
-                    self._record(rule, event)
-                    self._targets.deliver(rule, event)
+                    self._deliver(rule, event)
 
     def _pattern(self, text: str) -> patterns.Pattern:
         if text not in self._patterns:
@@ -187,13 +190,13 @@ class EventBus:
             detail_type=entry["DetailType"],
             detail=detail,
             resources=list(entry.get("Resources") or []),
-            bus=str(entry.get("EventBusName") or DEFAULT_BUS).split("/")[-1],
+            bus=_bus(entry),
             time=datetime.fromtimestamp(float(stamp), tz=UTC) if stamp is not None else None,
         )
         return {"EventId": identifier}
 
     def _test_pattern(self, params: dict[str, Any]) -> bool:
-        pattern = _check_pattern(str(params.get("EventPattern")))
+        pattern = rules.pattern(str(params.get("EventPattern")))
         try:
             event = json.loads(params["Event"])
         except (KeyError, TypeError, ValueError):
@@ -206,17 +209,9 @@ class EventBus:
         return pattern.matches(event)
 
 
-def _check_pattern(text: str) -> patterns.Pattern:
-    if len(text) > patterns.MAX_LENGTH:
-        raise ServiceError(
-            "ValidationException",
-            "1 validation error detected: Value at 'eventPattern' failed to satisfy constraint: Member must have "
-            f"length less than or equal to {patterns.MAX_LENGTH}",
-        )
-    try:
-        return patterns.read(text)
-    except patterns.PatternError as error:
-        raise ServiceError("InvalidEventPatternException", f"Event pattern is not valid. Reason: {error}") from None
+def _bus(params: dict[str, Any]) -> str:
+    """The name of the bus that a call or an entry is about."""
+    return str(params.get("EventBusName") or DEFAULT_BUS).split("/")[-1]
 
 
 def _is_enabled(rule: Rule) -> bool:

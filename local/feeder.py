@@ -85,11 +85,12 @@ class Feeder:
             self._arm(mapping, queue)
 
     def _may_receive(self, mapping: "Mapping") -> bool:
-        """Whether the function's role still lets Lambda poll: it acts in that role's name."""
+        """Whether Lambda can poll: it acts in the name of the function's role, and SQS must answer."""
         try:
             role = self._world.functions.get(mapping.function_name).role_arn
             for action in POLLER_ACTIONS:
                 self._world.access.check_role(role, action, mapping.source_arn)
+            self._world.faults.check("sqs", "ReceiveMessage", (mapping.source_arn,))
         except ServiceError as problem:
             self._refused(mapping, problem)
             return False
@@ -116,6 +117,7 @@ class Feeder:
         if wanted:
             event = {"Records": [_record(queue, message) for message in wanted]}
             try:
+                self._world.faults.check("lambda", "Invoke", (self._world.functions.arn(mapping.function_name),))
                 invocation = self._world.functions.invoke(mapping.function_name, event)
                 done |= _processed(mapping, wanted, invocation)
             except ServiceError as problem:
@@ -125,9 +127,12 @@ class Feeder:
             for message in messages:
                 if message.id in done:
                     try:
+                        self._world.faults.check("sqs", "DeleteMessage", (mapping.source_arn,))
                         backend.delete_message(queue.name, str(message.receipt_handle))
                     except ReceiptHandleIsInvalid:
                         continue  # the queue was purged or the function deleted the message itself
+                    except ServiceError as problem:
+                        self._refused(mapping, problem)  # it comes again
 
 
 def _batch_due(mapping: "Mapping", queue: Queue, now: datetime) -> datetime | None:

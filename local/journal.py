@@ -10,7 +10,7 @@ Facts = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened. `kind` is alarm, rule, function, message or refusal; `facts` are JSON-able."""
+    """One thing that happened. `kind` is alarm, rule, function, message, refused or fault; `facts` are JSON-able."""
 
     time: datetime
     kind: str

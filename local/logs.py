@@ -25,6 +25,8 @@ MAX_DIMENSIONS = 3  # MetricTransformation
 MAX_TESTED = 50  # TestMetricFilter
 MINUTE = timedelta(minutes=1)
 
+_TRANSFORMERS = ("PutTransformer", "GetTransformer", "DeleteTransformer", "TestTransformer")
+_UNSERVED = ("fieldSelectionCriteria", "emitSystemFieldDimensions")
 _REFERENCE = re.compile(r"\$\.\S+|\$\w+")
 
 Filter = dict[str, Any]
@@ -57,16 +59,21 @@ class Logs:
         match = _pattern(str(params.get("filterPattern") or ""))
         numbered = enumerate(messages, start=1)
         matches = [
-            {"eventNumber": number, "eventMessage": message, "extractedValues": {}}
+            {"eventNumber": number, "eventMessage": message, "extractedValues": dict(found.extracted)}
             for number, message in numbered
-            if match(message) is not None
+            if (found := match(message)) is not None
         ]
         return {"matches": matches}
 
     def before(self, operation: str, params: dict[str, Any]) -> None:
         """Refuse, before moto sees it, a metric filter that Logs would refuse; one of the same name makes room."""
+        if operation in _TRANSFORMERS or params.get("policyType") == "TRANSFORMER_POLICY":
+            raise ServiceError("NotImplemented", f"{operation}: log transformers are not served here", 501)
         if operation != "PutMetricFilter":
             return
+        for field in _UNSERVED:
+            if params.get(field):
+                raise ServiceError("NotImplemented", f"PutMetricFilter's {field} is not served here", 501)
         _pattern(str(params.get("filterPattern") or ""))
         transformations = params.get("metricTransformations") or []
         if len(transformations) != 1:
@@ -77,6 +84,13 @@ class Logs:
 
     def after(self, operation: str, params: dict[str, Any]) -> None:
         """Follow up on what moto did: log events that were put become metrics."""
+        if operation == "PutMetricFilter" and params.get("applyOnTransformedLogs") is not None:
+            # Nothing transforms logs here: the filter sees them as they came, as it does on AWS without a transformer.
+            filters = logs_backends[self._world.account][self._world.region].filters
+            group = params.get("logGroupName")
+            for each in filters.get_matching_filters(params.get("filterName"), group):
+                if each["filterName"] == params.get("filterName"):
+                    each["applyOnTransformedLogs"] = params["applyOnTransformedLogs"]
         if operation == "PutLogEvents":
             events = params.get("logEvents") or []
             self.ingest(

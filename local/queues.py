@@ -98,6 +98,7 @@ class Queues:
             self._world.access.check_service(
                 principal=principal, action="sqs:SendMessage", resource_arn=queue_arn, source_arn=source_arn
             )
+            self._world.faults.check("sqs", "SendMessage", (queue_arn,))
             try:
                 message = backend.send_message(
                     name,

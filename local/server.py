@@ -14,7 +14,7 @@ from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import ThreadedWSGIServer
 
-from local import expiry, moto_time
+from local import control, expiry, moto_time
 from local.access import Access
 from local.application import Application
 from local.clock import Clock
@@ -161,10 +161,14 @@ def start(
     conditions: Conditions = PLAIN,
     prepare: Callable[[World], object] = lambda _: None,
     restart: Callable[[], datetime] | None = None,
+    no_reset: str = "",
+    keep: Callable[[World], dict[str, Any]] = control.no_store,
 ) -> Running:
     """Serve a fresh world on 127.0.0.1:`port` (0: a free one).
 
     `prepare` fills it, now and after each reset; a reset puts the clock where `restart` says, or where it stands now.
+    `no_reset` is why the control route refuses a reset, for whoever holds on to the world. `keep` writes what outlives
+    the process, when the control route is asked to.
     The clock stands still until it is told to move. moto's state is one per process, so only one world can run in a
     process at a time: RuntimeError otherwise. OSError, with one line that says so, when the port is in use.
     """
@@ -186,13 +190,18 @@ def start(
     start = clock.now()
     started = Started(region, conditions, prepare, restart or (lambda: start))
     running = Running(world, server, application, started)
-    application.reset = running.reset
+    application.keep = keep
+    application.reset = running.reset if not no_reset else lambda: _refuse(no_reset)
     try:
         running.begin()
     except BaseException:
         running.stop()
         raise
     return running
+
+
+def _refuse(why: str) -> datetime:
+    raise control.Refused(why, 409)
 
 
 def _world(clock: Clock, region: str, conditions: Conditions) -> World:

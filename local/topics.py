@@ -9,6 +9,7 @@ from moto.sns.models import Subscription, Topic, sns_backends
 from local import notification
 from local.clock import Order
 from local.deliveries import Deliveries
+from local.duplicates import NOW
 from local.errors import ServiceError
 from local.notification import Notification
 from local.wire import Call
@@ -103,6 +104,7 @@ class Topics:
             self._world.access.check_service(
                 principal=principal, action="sns:Publish", resource_arn=topic_arn, source_arn=source_arn
             )
+            self._world.faults.check("sns", "Publish", (topic_arn,))
             return self.publish(topic_arn, message, subject, attributes)
 
     def _publish(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -160,9 +162,12 @@ class Topics:
         return [s for s in topic.sns_backend.subscriptions.values() if s.topic.arn == topic.arn]
 
     def _schedule(self, subscription: Subscription, published: Notification) -> None:
-        self._world.clock.schedule(
-            self._world.clock.now(), lambda: self._deliveries.deliver(subscription, published), Order.DELIVERIES
-        )
+        clock = self._world.clock
+        again = subscription.protocol in {"lambda", "sqs"} and not subscription.topic.fifo_topic
+        for delay in self._world.delays.next() if again else (NOW,):
+            clock.schedule(
+                clock.now() + delay, lambda: self._deliveries.deliver(subscription, published), Order.DELIVERIES
+            )
 
 
 def _wants(subscription: Subscription, published: Notification) -> bool:

@@ -20,6 +20,7 @@ from moto.core.utils import get_service_model
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
+from core.cloudwatch.limits import MAX_REQUEST
 from local.errors import ServiceError
 from local.protocols import cbor, query, shapes
 
@@ -106,6 +107,9 @@ def read(request: Request) -> Call:
 
 def parsed(call: Call) -> Call:
     """The call with its parameters; raises ServiceError when its body does not fit its protocol or its model."""
+    if call.operation == "PutMetricData" and call.service == "cloudwatch" and len(call.body) > MAX_REQUEST:
+        message = f"Request size {len(call.body)} exceeded {MAX_REQUEST} bytes"
+        raise ServiceError("RequestEntityTooLarge", message, 413)
     match call.protocol:
         case Protocol.JSON_1_0 | Protocol.JSON_1_1:
             call = replace(call, params=_json(call.body))

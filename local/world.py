@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from local.clock import Clock
 from local.duplicates import Delays
+from local.faults import Faults
 from local.journal import Journal
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Conditions:
     ingestion_delay: timedelta = timedelta(0)
     """How old a period must be before alarms are evaluated on it."""
     duplicate_events: bool = False
-    """Whether events and queues deliver everything twice, out of order."""
+    """Whether events, queues, notifications and asynchronous invocations arrive twice, out of order."""
 
 
 PLAIN = Conditions()
@@ -78,6 +79,7 @@ class World:
         """`http://127.0.0.1:PORT` once the server listens."""
         self.lock = threading.RLock()
         self.journal = Journal(clock.now)
+        self.faults = Faults(clock.now, self.journal)
         self._ids: Counter[str] = Counter()
 
     def at(self, region: str) -> "World":

@@ -43,7 +43,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One series: its first period starts at the test's time 0."""
+    """One series: its first period starts at the test's time 0.
+
+    `source` is the call of metric math that the series answers, as `expression.render` writes it, and `metric` then
+    its label; empty for a metric.
+    """
 
     namespace: str
     metric: str
@@ -51,6 +55,7 @@ class Input:
     unit: str
     periods: tuple[Period, ...]
     place: Place
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,14 @@ from core.alarmtests.document import (
     SourceKind,
 )
 from core.alarmtests.tables import Findings, Table, meant
+from core.cloudwatch import expression
 from core.cloudwatch.state import State
 from core.toml_places import Place, places
 
 FILE = ("config", "template", "interval", "start", "namespace", "dimensions", "tests")
 CASE = ("name", "interval", "start", "until", "namespace", "dimensions", "series", "expect", "messages")
 SERIES = ("metric", "values", "namespace", "dimensions", "unit")
+SOURCE = ("source", "values", "label")
 EXPECT = ("alarm", "states", "transitions", "actions", "contributors")
 MESSAGE = ("at", "topic", "subject", "body")
 CONTRIBUTORS = ("at", "are")
@@ -117,7 +119,9 @@ def _start(table: Table) -> datetime:
 
 
 def _input(table: Table, case: Table, file: Table) -> Input:
-    table.only("a series", SERIES, ("metric", "values"))
+    if table.has("source"):
+        return _given(table)
+    table.only("a series", (*SERIES, "source"), ("metric", "values"))
     namespace = table.text("namespace") or case.text("namespace") or file.text("namespace")
     if not namespace:
         table.problem(table.place, "the series has no namespace: neither its own nor one of the test or the file")
@@ -130,6 +134,17 @@ def _input(table: Table, case: Table, file: Table) -> Input:
         periods=table.periods("values"),
         place=table.place,
     )
+
+
+def _given(table: Table) -> Input:
+    """A series of what LAMBDA, DB_PERF_INSIGHTS or INSIGHT_RULE_METRIC reads."""
+    table.only("a source's series", SOURCE, ("values",))
+    call = ""
+    try:
+        call = expression.source_call(table.text("source"))
+    except expression.ExpressionError as error:
+        table.problem(table.inside("source", error.position), error.message)
+    return Input("", table.text("label"), (), "", table.periods("values"), table.place, call)
 
 
 def _expected(table: Table) -> Expected:

@@ -43,6 +43,10 @@ class Table:
         """Where the value of a key stands; the table where it has none."""
         return self._findings.places.of((*self.path, key))
 
+    def inside(self, key: str, position: int) -> Place:
+        """Where a character of a key's string stands."""
+        return self._findings.places.inside((*self.path, key), position)
+
     def has(self, key: str) -> bool:
         """Whether the key is given."""
         return key in self._values
@@ -115,7 +119,7 @@ class Table:
         try:
             return notation.series(text)
         except NotationError as error:
-            self.problem(self._findings.places.inside((*self.path, key), error.position), error.message)
+            self.problem(self.inside(key, error.position), error.message)
             return ()
 
     def raw(self, key: str) -> Any:

@@ -7,14 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from core.catalogue.alarm import Comparison, MissingData
-from core.cloudwatch import anomaly, composite, expression, propagation, statistics, watches, windows
+from core.cloudwatch import anomaly, composite, propagation, statistics, watched, watches, windows
 from core.cloudwatch.composite.suppression import Suppressor
 from core.cloudwatch.evaluation import Condition
 from core.cloudwatch.limits import (
     MAX_ACTION_ARN,
     MAX_ACTIONS,
     MAX_ALARM_DESCRIPTION,
-    MAX_ALARM_METRICS,
     MAX_ARN,
     MAX_EVALUATED,
     MAX_EVALUATED_LONG_PERIOD,
@@ -25,13 +24,12 @@ from core.cloudwatch.limits import (
     MAX_WARM_UP_MINUTES,
     SUB_MINUTE_PERIODS,
 )
-from core.cloudwatch.queries import Query, in_expression, leaves, ordered, read, read_stat, types
+from core.cloudwatch.queries import Query, leaves, ordered
 from core.cloudwatch.refusal import unsupported, validation
 
 ACTION_SERVICES = ("sns", "lambda")
 _ACTIONS = ("OKActions", "AlarmActions", "InsufficientDataActions")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_PLAIN = ("MetricName", "Namespace", "Dimensions", "Period", "Unit", "Statistic", "ExtendedStatistic")
 _SUPPRESSOR = ("ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
 _NO_CONDITION = Condition(Comparison.GREATER, 0.0, 1, 1, MissingData.MISSING)
 
@@ -78,12 +76,12 @@ def plan(params: Mapping[str, Any], *, account: str = "") -> MetricPlan:
     if watches.is_promql(params):
         return _promql(params)
     window = windows.read(params.get("EvaluationWindow"))
-    queries, band = _queries(params, account)
+    queries, band = watched.queries_of(params, account)
     returned = next(query for query in queries if query.returned)
-    period = watches.insights_period(queries) or leaves(returned, queries)[0].period
+    period = watches.asked_period(queries) or leaves(returned, queries)[0].period
     if window is not None:
         windows.check_period(period)
-    condition = _condition(params, band, default_treatment(queries))
+    condition = _condition(params, band, watched.default_treatment(queries))
     _check_period(period, condition.periods)
     watches.check_insights(queries, condition.periods, wall_clock=window is not None)
     percentile = returned.stat is not None and statistics.percentile_of(returned.stat.statistic) is not None
@@ -187,88 +185,6 @@ def check_tags(tags: Sequence[Mapping[str, str]]) -> None:
         key, value = tag.get("Key", ""), tag.get("Value", "")
         if not 1 <= len(key) <= MAX_TAG_KEY or key.startswith("aws:") or len(value) > MAX_TAG_VALUE:
             raise validation(f"Invalid tag {key!r}: a key has 1 to {MAX_TAG_KEY} characters, none reserved by aws:")
-
-
-def default_treatment(queries: Sequence[Query]) -> MissingData:
-    """How missing data are treated where the alarm does not say: AWS/DynamoDB's are ignored.
-
-    User Guide, Configuring how CloudWatch alarms treat missing data.
-    """
-    sources = (query.stat or query.select for query in queries)
-    namespaces = {source.namespace for source in sources if source is not None}
-    return MissingData.IGNORE if namespaces == {"AWS/DynamoDB"} else MissingData.MISSING
-
-
-def _queries(params: Mapping[str, Any], account: str) -> tuple[tuple[Query, ...], anomaly.Band | None]:
-    """What the alarm evaluates, without the query of its band, and the band."""
-    items = params.get("Metrics")
-    if items:
-        extra = [field for field in _PLAIN if params.get(field)]
-        if extra:
-            raise validation(f"{', '.join(extra)} cannot be specified together with Metrics")
-        return _math(items, params, account)
-    if params.get("ThresholdMetricId") is not None:
-        raise validation("ThresholdMetricId can only be specified together with Metrics")
-    if not params.get("MetricName"):
-        raise validation("One of MetricName, Metrics and EvaluationCriteria must be specified")
-    if bool(params.get("Statistic")) == bool(params.get("ExtendedStatistic")):
-        raise validation("Exactly one of Statistic and ExtendedStatistic must be specified")
-    if params.get("Statistic") and params["Statistic"] not in statistics.BASIC:
-        raise validation(
-            f"The value {params['Statistic']} for parameter Statistic is invalid: it is one of "
-            + ", ".join(statistics.BASIC)
-        )
-    if params.get("ExtendedStatistic") in statistics.BASIC:
-        raise validation(f"{params['ExtendedStatistic']} is given as Statistic, not as ExtendedStatistic")
-    stat = read_stat(
-        namespace=params.get("Namespace"),
-        name=params["MetricName"],
-        items=params.get("Dimensions"),
-        statistic=params.get("Statistic") or params.get("ExtendedStatistic"),
-        period=params.get("Period"),
-        unit=params.get("Unit"),
-    )
-    return (Query("m1", stat, None, "", "", returned=True),), None
-
-
-def _math(
-    items: Sequence[Mapping[str, Any]], params: Mapping[str, Any], account: str
-) -> tuple[tuple[Query, ...], anomaly.Band | None]:
-    queries = read(items, account=account)
-    band = anomaly.read_band(params, queries) if params.get("ThresholdMetricId") is not None else None
-    if band is not None:
-        queries = tuple(query for query in queries if query.id != band.id)
-    stats = [query.stat for query in queries if query.stat is not None]
-    if len(stats) > MAX_ALARM_METRICS:
-        raise validation(f"An alarm may have at most {MAX_ALARM_METRICS} metrics, not {len(stats)}")
-    returned = [query for query in queries if query.returned]
-    if len(returned) != 1:
-        raise validation(
-            "Exactly one element of the Metrics list should return data, not "
-            + (", ".join(query.id for query in returned) or "none")
-        )
-    if any(query.expression and expression.searches(query.expression) for query in queries):
-        raise validation("SEARCH is not supported on Metric Alarms.")
-    if not leaves(returned[0], queries) and not watches.insights_period(queries):
-        raise validation(f"The expression of {returned[0].id} must rest on at least one metric")
-    _check_result(returned[0], queries)
-    if len({stat.period for stat in stats} | {query.period for query in queries if query.select}) > 1:
-        raise validation("The Period must be the same for all metrics of an alarm")
-    return queries, band
-
-
-def _check_result(returned: Query, queries: Sequence[Query]) -> None:
-    """An alarm watches one series (User Guide, Using math expressions)."""
-    kind = types(ordered(queries))[returned.id]
-    if watches.read_insights(returned) is not None:
-        return
-    if kind is expression.Type.SCALAR:
-        raise in_expression(returned.id, "its result is a scalar; it must be a time series")
-    if kind is expression.Type.ARRAY:
-        raise validation(
-            "Metrics expression that return multi time series are only allowed for MetricsInsights expression with an "
-            f"ORDER BY clause; {returned.id} returns an array of time series"
-        )
 
 
 def _condition(params: Mapping[str, Any], band: anomaly.Band | None, default: MissingData) -> Condition:

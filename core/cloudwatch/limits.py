@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+MAX_REQUEST = 1_048_576  # PutMetricData: bytes of a request, before it is compressed
 MAX_DATUMS = 1_000  # PutMetricData
 MAX_VALUES = 150  # PutMetricData: unique values in one datum's Values
 MAX_DIMENSIONS = 30  # MetricDatum

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.cloudwatch import expression, insights, statistics
 from core.cloudwatch.datums import dimensions
+from core.cloudwatch.expression import Call
 from core.cloudwatch.limits import MAX_DIMENSIONS, MAX_EXPRESSION, UNITS
 from core.cloudwatch.refusal import Refusal, unsupported, validation
 from core.cloudwatch.stat import Stat as Stat  # named anew: callers take it from here
@@ -41,6 +42,11 @@ class Query:
             return ()
         return tuple(reference.id for reference in expression.references(self.expression))
 
+    @property
+    def sources(self) -> tuple[Call, ...]:
+        """The calls in the expression that read what is not in the metric store."""
+        return () if self.expression is None else expression.sources_of(self.expression)
+
 
 def read(items: Sequence[Mapping[str, Any]], *, account: str = "") -> tuple[Query, ...]:
     """The queries that `items` state, in the order given. Raises Refusal (ValidationError).
@@ -63,6 +69,9 @@ def read(items: Sequence[Mapping[str, Any]], *, account: str = "") -> tuple[Quer
                     + ", ".join(sorted(seen - {query.id})),
                 )
     types(ordered(queries))
+    for query in queries:
+        if query.sources and query.period is None and not leaves(query, queries):
+            raise in_expression(query.id, f"Period is a required field when using {query.sources[0].function}")
     return queries
 
 

@@ -72,6 +72,14 @@ class Bucket:
             self.add(value, count)
         self._sets.extend(other._sets)
 
+    def values(self) -> Iterable[tuple[float, float]]:
+        """The values that are known, with their counts."""
+        return self._values.items()
+
+    def sets(self) -> Iterable[StatisticSet]:
+        """The statistic sets whose samples are not known."""
+        return self._sets
+
     @property
     def count(self) -> float:
         """SampleCount."""

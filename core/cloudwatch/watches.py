@@ -53,9 +53,10 @@ class PromqlWatch:
 Watch = InsightsWatch | PromqlWatch
 
 
-def insights_period(queries: Sequence[Query]) -> int:
-    """The period of the alarm's Metrics Insights query, in seconds; 0 where it has none."""
-    return next((query.period or 0 for query in queries if query.select is not None), 0)
+def asked_period(queries: Sequence[Query]) -> int:
+    """The period of the alarm's Metrics Insights query, or of what it reads elsewhere, in seconds; 0 for neither."""
+    asked = (query.period for query in queries if query.select is not None or query.sources)
+    return next((period for period in asked if period), 0)
 
 
 def check_insights(queries: Sequence[Query], periods: int, *, wall_clock: bool) -> None:

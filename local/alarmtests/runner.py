@@ -1,7 +1,7 @@
 """Runs files of alarm tests: each test on a stage of its own, from its time 0 to its end."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,13 +48,18 @@ def run_file(path: Path, only: str = "") -> FileResult:
 def _resolved(document: Document, alarms: Alarms) -> tuple[Case, ...]:
     """The cases with alarms' whole names. Raises DocumentError for what this source cannot answer."""
     problems: list[Problem] = []
-    read = alarms.reads()
+    read, calls = alarms.reads(), alarms.calls()
     cases = []
     for case in document.cases:
         if case.messages is not None and alarms.config is None:
             problems.append(Problem(case.place, "messages need a configuration's alarms, not a template's"))
+        problems += [
+            Problem(one.place, f"no alarm reads {one.source}; they read {', '.join(sorted(calls)) or 'no such source'}")
+            for one in case.inputs
+            if one.source and one.source not in calls
+        ]
         if read is not None:
-            problems += [Problem(one.place, _unread(one, read)) for one in case.inputs if _key(one) not in read]
+            problems += [Problem(one.place, _unread(one, read)) for one in _metrics(case) if _key(one) not in read]
         cases.append(_named(case, alarms, problems))
     if problems:
         raise DocumentError(tuple(problems))
@@ -69,6 +74,10 @@ def _named(case: Case, alarms: Alarms, problems: list[Problem]) -> Case:
             problems.append(Problem(row.name_place, alarms.unknown(row.alarm)))
         expected.append(replace(row, alarm=name or row.alarm))
     return replace(case, expected=tuple(expected))
+
+
+def _metrics(case: Case) -> list[Input]:
+    return [one for one in case.inputs if not one.source]
 
 
 def _key(one: Input) -> SeriesKey:
@@ -119,6 +128,7 @@ def _feed(stage: Stage, case: Case) -> None:
     for number in range(max((len(one.periods) for one in case.inputs), default=0)):
         at = case.start + case.interval * number
         by_namespace: dict[str, list[dict[str, Any]]] = {}
+        given: list[tuple[str, str, dict[str, Any]]] = []
         for one in case.inputs:
             period = one.periods[number] if number < len(one.periods) else None
             if period is not None:
@@ -130,21 +140,33 @@ def _feed(stage: Stage, case: Case) -> None:
                     **resolution,
                     **_content(period),
                 }
-                by_namespace.setdefault(one.namespace, []).append(datum)
-        if by_namespace:
-            stage.clock.schedule(at + min(case.interval, _MINUTE), _Send(stage, by_namespace), Order.DATUMS)
+                if one.source:
+                    given.append((one.source, one.metric, datum))
+                else:
+                    by_namespace.setdefault(one.namespace, []).append(datum)
+        if by_namespace or given:
+            stage.clock.schedule(at + min(case.interval, _MINUTE), _Send(stage, by_namespace, given), Order.DATUMS)
 
 
 class _Send:
     """Datums on their way."""
 
-    def __init__(self, stage: Stage, datums: Mapping[str, list[dict[str, Any]]]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        datums: Mapping[str, list[dict[str, Any]]],
+        given: Sequence[tuple[str, str, dict[str, Any]]],
+    ) -> None:
+        """`datums` by namespace; `given` are those of calls with their labels."""
         self._stage = stage
         self._datums = datums
+        self._given = given
 
     def __call__(self) -> None:
         for namespace, datums in self._datums.items():
             self._stage.cloudwatch.put(namespace, datums)
+        for call, label, datum in self._given:
+            self._stage.cloudwatch.give(call, label, [datum])
 
 
 def _content(period: Period) -> dict[str, Any]:

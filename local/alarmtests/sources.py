@@ -11,7 +11,8 @@ from core.alarmtests.tables import meant
 from core.catalogue.alarm import Severity, name_prefix
 from core.catalogue.facts import Facts, facts
 from core.cloudwatch import alarms as rules
-from core.cloudwatch import composite
+from core.cloudwatch import composite, expression
+from core.cloudwatch.alarms import MetricPlan
 from core.cloudwatch.datums import Dimensions
 from core.cloudwatch.queries import Stat
 from core.cloudwatch.refusal import Refusal
@@ -76,6 +77,12 @@ class Alarms:
                 found.update((stat.namespace, stat.name, stat.dimensions) for stat in stats)
         return frozenset(found)
 
+    def calls(self) -> frozenset[str]:
+        """What the alarms read that is not in the metric store: calls, as `expression.render` writes them."""
+        plans = (_plan(one.params) for one in self.requests.values() if one.operation == "PutMetricAlarm")
+        queries = (query for plan in plans if plan is not None for query in plan.queries)
+        return frozenset(expression.render(call) for query in queries for call in query.sources)
+
 
 def load(source: Source, folder: Path) -> Alarms:
     """The alarms of a source whose path is relative to `folder`. Raises DocumentError at the place that names it."""
@@ -135,13 +142,22 @@ def _children(one: Request) -> tuple[str, ...]:
 
 def _stats(params: Mapping[str, Any]) -> tuple[Stat, ...] | None:
     """The statistics that an alarm reads; None where that depends on the data, or CloudWatch will refuse it."""
-    try:
-        queries = rules.plan(params).queries
-    except Refusal:
+    plan = _plan(params)
+    if plan is None:
         return None
+    queries = plan.queries
     if any(query.select is not None for query in queries):
         return None
-    return tuple(query.stat for query in queries if query.stat is not None) or None
+    found = tuple(query.stat for query in queries if query.stat is not None)
+    return found if found or any(query.sources for query in queries) else None
+
+
+def _plan(params: Mapping[str, Any]) -> MetricPlan | None:
+    """The alarm; None where CloudWatch will refuse it."""
+    try:
+        return rules.plan(params)
+    except Refusal:
+        return None
 
 
 def _error(place: Place, text: str) -> DocumentError:

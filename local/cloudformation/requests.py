@@ -1,6 +1,6 @@
 """What a request to CloudFormation brings: a template, parameters, tags, capabilities."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -11,11 +11,12 @@ from local.deployer import document
 from local.deployer.assets import BucketAssets
 from local.deployer.errors import DeployError
 from local.deployer.parameters import Parameter
-from local.deployer.stacks import Source, Stack
+from local.deployer.stacks import Source, Stack, Stacks
 from local.deployer.template import Template
 from local.errors import ServiceError
 
 Params = Mapping[str, Any]
+Operation = Callable[[Params], dict[str, Any]]
 
 NAMED = {
     "AWS::IAM::InstanceProfile": "InstanceProfileName",
@@ -54,6 +55,15 @@ def needed(params: Params, name: str) -> str:
             "Member must not be null"
         )
     return str(params[name])
+
+
+def stack(stacks: Stacks, params: Params) -> Stack:
+    """The stack that a request names; ValidationError where there is none."""
+    name = needed(params, "StackName")
+    found = stacks.get(name)
+    if found is None:
+        raise invalid(f"Stack with id {name} does not exist")
+    return found
 
 
 def source(params: Params, stack: Stack | None, clients: Clients, name: str) -> Source:

@@ -46,8 +46,8 @@ class Alarms:
         self.registry = Registry()
         self.history = History(world.clock.now)
         mutes = Mutes(world.clock.now)
-        self._delivery = Delivery(world, self.history, mutes, tags)
-        self.mute_rules = MuteRules(world, mutes, self.registry, self._delivery, tags)
+        self.delivery = Delivery(world, self.history, mutes, tags)
+        self.mute_rules = MuteRules(world, mutes, self.registry, self.delivery, tags)
         self.detectors = Detectors(world, store)
         self.sight = Sight(store, self.detectors)
         self.contributors = Contributors(
@@ -56,7 +56,7 @@ class Alarms:
             sight=self.sight,
             registry=self.registry,
             history=self.history,
-            delivery=self._delivery,
+            delivery=self.delivery,
         )
         self.evaluator = Evaluator(
             world=world,
@@ -64,9 +64,14 @@ class Alarms:
             resting=Resting(store, self.sight, self.registry),
             registry=self.registry,
             history=self.history,
-            delivery=self._delivery,
+            delivery=self.delivery,
             contributors=self.contributors,
         )
+
+    @property
+    def account(self) -> str:
+        """Whose alarms they are."""
+        return self._world.account
 
     def put_metric_alarm(self, params: Params) -> dict[str, Any]:
         """PutMetricAlarm: a new alarm starts in INSUFFICIENT_DATA, with PromQL in OK; an update keeps the state."""
@@ -78,7 +83,7 @@ class Alarms:
         if existing is not None and existing.params == kept and existing.actions_enabled == _enabled(params):
             return {}
         self.contributors.configure(name, plan, existing)
-        arn = self._arn(name)
+        arn = self.arn(name)
         alarm = MetricAlarm(
             name=name,
             arn=arn,
@@ -116,7 +121,7 @@ class Alarms:
         existing = self.registry.composite.get(name)
         alarm = CompositeAlarm(
             name=name,
-            arn=self._arn(name),
+            arn=self.arn(name),
             params=_kept(params),
             rule=rule,
             children=frozenset(children),
@@ -153,7 +158,7 @@ class Alarms:
             self.contributors.forget(alarm.name)
             self._tags.forget(alarm.arn)
             self.history.configured(alarm, "Delete")
-            self._delivery.configured(alarm, "delete")
+            self.delivery.configured(alarm, "delete")
         return {}
 
     def set_alarm_state(self, params: Params) -> dict[str, Any]:
@@ -181,10 +186,11 @@ class Alarms:
                 former = copy(alarm)
                 alarm.actions_enabled, alarm.configured = enabled, self._world.clock.now()
                 self.history.configured(alarm, "Update")
-                self._delivery.configured(alarm, "update", former)
+                self.delivery.configured(alarm, "update", former)
         return {}
 
-    def _arn(self, name: str) -> str:
+    def arn(self, name: str) -> str:
+        """The ARN of an alarm."""
         region = self._world.region
         return f"arn:{regions.partition(region)}:cloudwatch:{region}:{self._world.account}:alarm:{name}"
 
@@ -214,7 +220,7 @@ class Alarms:
             # Tags in an update are ignored (API reference, PutMetricAlarm).
             self._tags.put(alarm.arn, params.get("Tags") or [])
         self.history.configured(alarm, "Update" if existing else "Create")
-        self._delivery.configured(alarm, "update" if existing else "create", existing)
+        self.delivery.configured(alarm, "update" if existing else "create", existing)
 
 
 def _kept(params: Params) -> dict[str, Any]:

@@ -4,6 +4,7 @@ A matrix has a row for each alarm and a column for each period, oldest first; Na
 one call look back over the same number of periods, so that each has a verdict for each end of an evaluation range.
 """
 
+from array import array
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -36,6 +37,11 @@ _COMPARISONS: dict[Comparison, Callable[[Matrix, Matrix], _Flags]] = {
 def matrix(rows: Sequence[Values]) -> Matrix:
     """Rows of equal length; None becomes NaN."""
     return np.array(rows, dtype=np.float64)
+
+
+def stacked(rows: Sequence["array[float]"]) -> Matrix:
+    """Rows of equal length, at least one; NaN is a missing datapoint already."""
+    return np.frombuffer(b"".join(rows), dtype=np.float64).reshape(len(rows), -1)
 
 
 def evaluate(values: Matrix, conditions: Sequence[Condition], current: Sequence[State]) -> Codes:

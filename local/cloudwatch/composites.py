@@ -61,6 +61,13 @@ class Composites:
         if names[0] != names[1]:
             self._take(alarm, suppression.replaced(alarm.suppression, alarming=self._is_suppressing(alarm)))
 
+    def resume(self, alarm: CompositeAlarm) -> None:
+        """Let what holds the alarm's actions back end at its time."""
+        held = alarm.suppression
+        if held is not None and held.until is not None:
+            # After the evaluations of that instant: a suppressor that alarms just then is in time.
+            self._world.clock.schedule(held.until, lambda: self._end(alarm.name, held), Order.ACTIONS)
+
     def _turn(self, alarm: CompositeAlarm, pending: str) -> bool:
         """Whether the alarm's state changed; nobody is told yet."""
         state = State.ALARM if composite.evaluate(alarm.rule, self._state_of) else State.OK
@@ -121,9 +128,7 @@ class Composites:
         alarm.status = replace(
             alarm.status, suppressed_by=by.value if by else "", suppressed_reason=self._reason(alarm, by) if by else ""
         )
-        if held is not None and held.until is not None:
-            # After the evaluations of that instant: a suppressor that alarms just then is in time.
-            self._world.clock.schedule(held.until, lambda: self._end(alarm.name, held), Order.ACTIONS)
+        self.resume(alarm)
 
     def _end(self, name: str, held: Suppression) -> None:
         with self._world.lock:

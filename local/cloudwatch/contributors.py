@@ -92,6 +92,15 @@ class Contributors:
                 "LimitExceeded", f"An account may have {MAX_INSIGHTS_ALARMS} Metrics Insights alarms a Region"
             )
 
+    def tracked(self, alarm: str) -> tuple[Contributor, ...]:
+        """The alarm's contributors that are not simply OK."""
+        return self._tracked.get(alarm, ())
+
+    def put_back(self, alarm: str, contributors: tuple[Contributor, ...]) -> None:
+        """Give an alarm the contributors that it had."""
+        if contributors:
+            self._tracked[alarm] = contributors
+
     def forget(self, alarm: str) -> None:
         """The alarm is deleted, or watches something else from now on."""
         self._tracked.pop(alarm, None)

@@ -47,7 +47,7 @@ class Dashboards:
         errors = tuple(found for found in findings if found.is_error)
         if errors:
             raise _invalid(rules.refusal_message(errors))
-        arn = f"arn:aws:cloudwatch::{self._account}:dashboard/{name}"
+        arn = self.arn(name)
         if name not in self.by_name:
             self._tags.put(arn, params.get("Tags") or [])
         self.by_name[name] = Dashboard(name, arn, body, self._now())
@@ -84,6 +84,10 @@ class Dashboards:
             self._tags.forget(found.arn)
             del self.by_name[found.name]
         return {}
+
+    def arn(self, name: str) -> str:
+        """The ARN of a dashboard."""
+        return f"arn:aws:cloudwatch::{self._account}:dashboard/{name}"
 
     def _known(self, name: str) -> Dashboard:
         found = self.by_name.get(name)

@@ -93,6 +93,15 @@ class Delivery:
         elif told:
             held[contributor.id] = Told(contributor, previous, current)
 
+    def held(self, alarm: str) -> tuple[Told, ...]:
+        """The changes of the alarm's contributors whose actions wait for the end of a mute window."""
+        return tuple(self._held.get(alarm, {}).values())
+
+    def put_back(self, alarm: str, held: tuple[Told, ...]) -> None:
+        """Let actions wait that did."""
+        if held:
+            self._held[alarm] = {told.contributor.id: told for told in held}
+
     def forget_contributors(self, alarm: str) -> None:
         """What a mute rule held back of the alarm's contributors is never told."""
         self._held.pop(alarm, None)
@@ -173,6 +182,7 @@ class Delivery:
                     resource_arn=action,
                     source_arn=source,
                 )
+                self._world.faults.check("lambda", "Invoke", (action,))
                 self._world.functions.invoke_later(action, json.loads(text))
         except ServiceError as error:
             self._world.journal.record("refused", what=f"alarm {source} to {action}", reason=str(error))

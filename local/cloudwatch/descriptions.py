@@ -1,6 +1,6 @@
 """DescribeAlarms and DescribeAlarmsForMetric."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from core.cloudwatch.datums import dimensions
@@ -9,6 +9,7 @@ from core.cloudwatch.refusal import missing, validation
 from core.cloudwatch.state import State
 from local.cloudwatch import paging
 from local.cloudwatch.records import ACTION_FIELDS, Alarm, CompositeAlarm, MetricAlarm, actions, kind
+from local.cloudwatch.registry import Registry
 
 Params = Mapping[str, Any]
 
@@ -41,8 +42,8 @@ _COMPOSITE_FIELDS = (
 )
 
 
-def describe(params: Params, alarms: Sequence[Alarm]) -> dict[str, Any]:
-    """DescribeAlarms, over all the account's alarms; metric alarms only unless AlarmTypes says otherwise."""
+def describe(params: Params, registry: Registry) -> dict[str, Any]:
+    """DescribeAlarms, sorted by name; metric alarms only unless AlarmTypes says otherwise."""
     types = params.get("AlarmTypes") or ["MetricAlarm"]
     for one in types:
         if one not in _TYPES:
@@ -57,20 +58,18 @@ def describe(params: Params, alarms: Sequence[Alarm]) -> dict[str, Any]:
     size = params.get("MaxRecords") or DEFAULT_ALARM_RECORDS
     if not 1 <= size <= MAX_ALARM_RECORDS:
         raise validation(f"MaxRecords must be between 1 and {MAX_ALARM_RECORDS}, not {size}")
-    relatives = _relatives(params, alarms)
+    relatives = _relatives(params, registry)
     if relatives is not None:
         types = ["MetricAlarm", "CompositeAlarm"]
-    found = [
+    found = (
         alarm
-        for alarm in sorted(alarms, key=lambda alarm: alarm.name)
+        for alarm in _sought(registry, names, prefix or "", params.get("NextToken"))
         if kind(alarm) in types
-        and (not names or alarm.name in names)
-        and (not prefix or alarm.name.startswith(prefix))
         and params.get("StateValue") in (None, alarm.status.value)
         and (not params.get("ActionPrefix") or _acts(alarm, params["ActionPrefix"]))
         and (relatives is None or alarm.name in relatives)
-    ]
-    listed, token = paging.page(found, size or MAX_ALARM_RECORDS, params.get("NextToken"))
+    )
+    listed, token = paging.walk(found, size, lambda alarm: alarm.name)
     answer: dict[str, Any] = {name: [] for name in _LISTS.values()}
     for alarm in listed:
         answer[_LISTS[kind(alarm)]].append(described(alarm) if relatives is None else _brief(alarm))
@@ -142,9 +141,19 @@ def _brief(alarm: Alarm) -> dict[str, Any]:
     }
 
 
-def _relatives(params: Params, alarms: Sequence[Alarm]) -> frozenset[str] | None:
+def _sought(registry: Registry, names: Sequence[str], prefix: str, token: str | None) -> Iterator[Alarm]:
+    """The alarms of those names, or with that prefix, from after the one that the token names; sorted by name."""
+    after = paging.decode(token) if token else ""
+    if not isinstance(after, str):
+        raise paging.invalid()
+    if names:
+        return (alarm for name in sorted({*names}) if name > after and (alarm := registry.find(name)) is not None)
+    return registry.named(prefix, after=after)
+
+
+def _relatives(params: Params, registry: Registry) -> frozenset[str] | None:
     children_of, parents_of = params.get("ChildrenOfAlarmName"), params.get("ParentsOfAlarmName")
-    composites = [alarm for alarm in alarms if isinstance(alarm, CompositeAlarm)]
+    composites = registry.composite.values()
     if children_of:
         return frozenset(child for alarm in composites if alarm.name == children_of for child in alarm.children)
     if parents_of:

@@ -5,7 +5,7 @@ is trained anew for each question, on all that came before the newest period ask
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,7 @@ Key = tuple[object, ...]
 _HOUR = 3_600
 _DAY = 86_400
 _TYPES = ("SINGLE_METRIC", "METRIC_MATH")
+_FORMS = ("SingleMetricAnomalyDetector", "MetricMathAnomalyDetector")
 _FILTERS = ("Namespace", "MetricName", "Dimensions", "AnomalyDetectorTypes")
 _METRIC = ("Namespace", "MetricName", "Dimensions", "Stat")
 
@@ -87,6 +88,20 @@ class Detectors:
             raise Refusal("ResourceNotFoundException", "There is no such anomaly detector")
         del self._kept[key]
         return {}
+
+    def all(self) -> Iterator[tuple[dict[str, Any], datetime]]:
+        """Every detector as PutAnomalyDetector would take it, and when it was made."""
+        for kept in self._kept.values():
+            yield (
+                dict(kept.params) or {key: value for key, value in self._described(kept).items() if key in _FORMS},
+                (kept.created),
+            )
+
+    def put_back(self, params: Params, created: datetime) -> None:
+        """Have a detector again, unless there is one of its metric."""
+        detector = anomaly.detector(params, account=self._world.account)
+        if _key(detector) not in self._kept:
+            self._keep(detector, params).created = created
 
     def ensure(self, returned: Query, queries: Sequence[Query]) -> None:
         """An alarm is evaluated: a missing detector is made on its behalf (User Guide, Deleting an anomaly model)."""

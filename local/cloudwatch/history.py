@@ -1,7 +1,8 @@
 """Alarm history: what changed, why, and which actions ran; kept for thirty days."""
 
+import bisect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,6 +36,9 @@ class History:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
         self._items: dict[str, list[Item]] = {}
+        """By alarm, oldest first."""
+        self._all: list[Item] = []
+        """Every alarm's, oldest first."""
 
     def state_changed(self, alarm: Alarm, previous: Status, current: Status) -> None:
         """A StateUpdate."""
@@ -90,21 +94,19 @@ class History:
         start = max(since, epoch(params.get("StartDate") or 0))
         end = epoch(params["EndDate"]) if params.get("EndDate") is not None else float("inf")
         name, of = params.get("AlarmName"), params.get("AlarmContributorId")
-        lists = [self._items.get(name, [])] if name else list(self._items.values())
-        found = [
-            item
-            for items in lists
-            for item in items
-            if item.alarm_type in types
+        items = self._items.get(name, []) if name else self._all
+        ascending = params.get("ScanBy") == "TimestampAscending"
+        places = _places(items, start, end, params.get("NextToken"), ascending=ascending)
+        found = (
+            (place, item)
+            for place in places
+            if (item := items[place]).alarm_type in types
             and wanted in (None, item.item_type)
             and of in (None, item.contributor.id if item.contributor else None)
-            and start <= item.at.timestamp() <= end
-        ]
-        found.sort(key=lambda item: item.at)
-        if params.get("ScanBy") != "TimestampAscending":
-            found.reverse()
-        listed, token = paging.page(found, size, params.get("NextToken"))
-        return {"AlarmHistoryItems": [_described(item) for item in listed], **({"NextToken": token} if token else {})}
+        )
+        listed, token = paging.walk(found, size, lambda one: one[0])
+        described = [_described(item) for _, item in listed]
+        return {"AlarmHistoryItems": described, **({"NextToken": token} if token else {})}
 
     def _add(
         self,
@@ -116,7 +118,39 @@ class History:
     ) -> None:
         cut = summary[:MAX_HISTORY_SUMMARY]
         item = Item(alarm.name, kind(alarm), self._now(), item_type, cut, _fitting(data), contributor)
-        self._items.setdefault(alarm.name, []).append(item)
+        self._append(item)
+
+    def put_back(self, items: Iterable[Item]) -> None:
+        """Put items, oldest first, before those that there are."""
+        newer = tuple(self._all)
+        self._items.clear()
+        self._all.clear()
+        for item in (*items, *newer):
+            self._append(item)
+
+    def _append(self, item: Item) -> None:
+        self._items.setdefault(item.name, []).append(item)
+        self._all.append(item)
+
+    def all(self) -> Sequence[Item]:
+        """Every item, oldest first."""
+        return self._all
+
+
+def _places(items: Sequence[Item], start: float, end: float, token: str | None, *, ascending: bool) -> range:
+    """Where the items of a span are, in the order asked for, from after the place that the token names."""
+    low = bisect.bisect_left(items, start, key=_instant)
+    high = bisect.bisect_right(items, end, key=_instant)
+    if token:
+        last = paging.decode(token)
+        if not isinstance(last, int) or not 0 <= last < len(items):
+            raise paging.invalid()
+        low, high = (max(low, last + 1), high) if ascending else (low, min(high, last))
+    return range(low, high) if ascending else range(high - 1, low - 1, -1)
+
+
+def _instant(item: Item) -> float:
+    return item.at.timestamp()
 
 
 def _fitting(data: Mapping[str, Any]) -> str:

@@ -85,9 +85,7 @@ class Metrics:
             listed = [(line, points[::-1]) for line, points in listed]
         call = hashlib.sha256(json.dumps([items, start, end, scan], default=str).encode()).hexdigest()[:16]
         answer = _page(listed, most, call, params.get("NextToken"))
-        answer["Messages"] = [
-            {"Code": "MaxMetricsExceeded", "Value": text} for text in dict.fromkeys(answering.messages)
-        ]
+        answer["Messages"] = [{"Code": code, "Value": text} for code, text in dict.fromkeys(answering.messages)]
         return answer
 
     def _subjects(self, query: Query, found: readings.Found) -> list[tuple[str, labels.Subject]]:

@@ -40,7 +40,7 @@ class MuteRules:
             raise Refusal("LimitExceeded", f"There are {MAX_MUTE_RULES} alarm mute rules already")
         kept = Kept(
             rule=rule,
-            arn=self._arn(rule.name),
+            arn=self.arn(rule.name),
             params={key: params[key] for key in _KEPT if params.get(key) is not None},
             updated=self._world.clock.now(),
         )
@@ -88,6 +88,16 @@ class MuteRules:
             self._review(kept.rule.alarms)
         return {}
 
+    def all(self) -> tuple[Kept, ...]:
+        """Every rule."""
+        return tuple(self._mutes.by_name.values())
+
+    def put_back(self, kept: Kept) -> None:
+        """Have a rule again; what waited for the end of a window that is over by now is told."""
+        self._mutes.by_name[kept.rule.name] = kept
+        self._review(kept.rule.alarms)
+        self._watch(kept)
+
     def exists(self, arn: str) -> bool:
         """Whether a rule has the ARN."""
         return any(kept.arn == arn for kept in self._mutes.by_name.values())
@@ -122,7 +132,8 @@ class MuteRules:
             if alarm is not None:
                 self._delivery.review(alarm)
 
-    def _arn(self, name: str) -> str:
+    def arn(self, name: str) -> str:
+        """The ARN of a rule."""
         region = self._world.region
         return f"arn:{regions.partition(region)}:cloudwatch:{region}:{self._world.account}:alarm-mute-rule:{name}"
 

@@ -15,8 +15,8 @@ from core.cloudwatch.reasons import timestamp
 from core.cloudwatch.state import State
 from core.cloudwatch.watches import PromqlWatch
 from local.cloudwatch.records import ACTION_FIELDS, Alarm, CompositeAlarm, MetricAlarm, Status, actions
+from local.cloudwatch.triggers import held_against, trigger
 
-_TRIGGER_STATISTICS = {"SampleCount": "SAMPLE_COUNT"}
 _TAGS_READ = "SUCCESS"
 
 
@@ -128,7 +128,7 @@ def message(
         body["AlarmTags"] = [{"Key": key, "Value": value} for key, value in extra.tags.items()]
         body["AlarmTagsStatus"] = _TAGS_READ
     if isinstance(alarm, MetricAlarm):
-        return body | {"Trigger": _trigger(alarm)}
+        return body | {"Trigger": trigger(alarm)}
     triggering = json.loads(current.data)["triggeringAlarms"] if current.data else []
     children = [
         {"Arn": child["arn"], "State": {"Value": child["state"]["value"], "Timestamp": child["state"]["timestamp"]}}
@@ -223,7 +223,7 @@ def _whole_configuration(alarm: Alarm) -> dict[str, Any]:
         evaluated = {
             "evaluationPeriods": condition.periods,
             **({"datapointsToAlarm": condition.datapoints} if alarm.plan.explicit else {}),
-            **_held_against(alarm),
+            **held_against(alarm),
             "treatMissingData": condition.missing.value,
         }
     return (
@@ -238,59 +238,6 @@ def _whole_configuration(alarm: Alarm) -> dict[str, Any]:
             "insufficientDataActions": list(actions(alarm, State.INSUFFICIENT_DATA)),
         }
     )
-
-
-def _held_against(alarm: MetricAlarm) -> dict[str, Any]:
-    condition, band = alarm.plan.condition, alarm.plan.band
-    if band is not None:
-        return {"comparisonOperator": band.comparison.value, "thresholdMetricId": band.id}
-    return {"threshold": condition.threshold, "comparisonOperator": condition.comparison.value}
-
-
-def _trigger(alarm: MetricAlarm) -> dict[str, Any]:
-    if isinstance(alarm.plan.watch, PromqlWatch):
-        return {key: alarm.params[key] for key in ("EvaluationCriteria", "EvaluationInterval")}
-    condition, params = alarm.plan.condition, alarm.params
-    held = {
-        "Period": int(alarm.plan.period.total_seconds()),
-        "EvaluationPeriods": condition.periods,
-        **({"DatapointsToAlarm": condition.datapoints} if alarm.plan.explicit else {}),
-        **{key[0].upper() + key[1:]: value for key, value in _held_against(alarm).items()},
-        "TreatMissingData": condition.missing.value,
-        "EvaluateLowSampleCountPercentile": params.get("EvaluateLowSampleCountPercentile") or "",
-    }
-    stat = alarm.plan.returned.stat
-    if stat is None or params.get("Metrics"):
-        return held | {"Metrics": [_trigger_query(item) for item in params["Metrics"]]}
-    metric = {"MetricName": stat.name, "Namespace": stat.namespace}
-    if params.get("ExtendedStatistic"):
-        statistic = {"StatisticType": "ExtendedStatistic", "ExtendedStatistic": stat.statistic}
-    else:
-        spelling = _TRIGGER_STATISTICS.get(stat.statistic, stat.statistic.upper())
-        statistic = {"StatisticType": "Statistic", "Statistic": spelling}
-    return metric | statistic | {"Unit": stat.unit, "Dimensions": _pairs(params.get("Dimensions"))} | held
-
-
-def _trigger_query(item: Mapping[str, Any]) -> dict[str, Any]:
-    query = {key: item[key] for key in ("Id", "Expression", "Label", "Period") if item.get(key)}
-    if item.get("MetricStat"):
-        stat = item["MetricStat"]
-        metric = stat["Metric"]
-        query["MetricStat"] = {
-            "Metric": {
-                "Dimensions": _pairs(metric.get("Dimensions")),
-                "MetricName": metric["MetricName"],
-                "Namespace": metric["Namespace"],
-            },
-            "Period": stat["Period"],
-            "Stat": stat["Stat"],
-            **({"Unit": stat["Unit"]} if stat.get("Unit") else {}),
-        }
-    return query | {"ReturnData": item.get("ReturnData", True) is not False}
-
-
-def _pairs(dimensions: Sequence[Mapping[str, str]] | None) -> list[dict[str, str]]:
-    return [{"value": pair["Value"], "name": pair["Name"]} for pair in dimensions or ()]
 
 
 def history_state(status: Status) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 import base64
 import binascii
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from local.errors import ServiceError
@@ -27,6 +28,14 @@ def decode(token: str) -> object:
 def invalid() -> ServiceError:
     """The answer to a token that no call gave."""
     return ServiceError("InvalidNextToken", "The next token specified is invalid.")
+
+
+def walk(items: Iterable[Item], size: int, place: Callable[[Item], object]) -> tuple[list[Item], str | None]:
+    """The first `size` items, and the token for the place of the last of them if more follow: no more is looked at."""
+    following = iter(items)
+    taken = list(itertools.islice(following, size))
+    more = next(following, None) is not None
+    return taken, encode(place(taken[-1])) if more and taken else None
 
 
 def page(items: Sequence[Item], size: int, token: str | None) -> tuple[Sequence[Item], str | None]:

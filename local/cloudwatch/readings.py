@@ -1,15 +1,16 @@
 """Queries answered from the store: statistics on a grid of periods, and metric math over them."""
 
 import math
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.cloudwatch import expression, labels
-from core.cloudwatch.expression import Array, Band, Given, Grid, Member, Origin, Series, Value
+from core.cloudwatch.expression import Array, Band, Call, Given, Grid, Member, Origin, Series, Value
 from core.cloudwatch.limits import INSIGHTS_PERIOD, KEPT_FOR, LISTED_FOR, MAX_SEARCHED
 from core.cloudwatch.queries import Query, Stat, in_expression
 from local.cloudwatch import insights
-from local.cloudwatch.store import Key, Store
+from local.cloudwatch.store import Key, Store, missing
 
 Values = Sequence[float | None]
 
@@ -17,6 +18,9 @@ BandSource = Callable[[Query, Sequence[Query], Grid], Band | None]
 """The band on a grid of a query (a metric, or an expression over others of the list); None where none is trained."""
 
 _DEFAULT_PERIOD = 60
+TOO_MANY = "MaxMetricsExceeded"
+NO_SOURCE = "DataSourceNotGiven"
+"""Ours: AWS documents that GetMetricData has Messages of such a kind, not their codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,24 @@ def read_stat(store: Store, stat: Stat, start: int, count: int) -> list[float | 
     return series.values(stat.statistic, start=start, period=stat.period, count=count, unit=stat.unit)
 
 
+def read_numbers(store: Store, stat: Stat, start: int, count: int) -> "array[float]":
+    """The same as `read_stat`, with NaN for what is missing."""
+    series = store.find(stat.namespace, stat.name, stat.dimensions)
+    if series is None:
+        return missing(count)
+    return series.numbers(stat.statistic, start=start, period=stat.period, count=count, unit=stat.unit)
+
+
+def read_source(store: Store, call: Call, over: Grid) -> Array:
+    """The series that were given for a call of another source: of each period the average of what was given in it."""
+    return Array(
+        tuple(
+            Member(tuple(series.values("Average", start=over.start, period=over.period, count=over.count)), label)
+            for label, series in store.sources.get(expression.render(call), {}).items()
+        )
+    )
+
+
 def evaluate(
     store: Store,
     queries: Sequence[Query],
@@ -64,18 +86,25 @@ def evaluate(
         return read_stat(store, returned.stat, start, count)
     values: dict[str, Value] = {}
     stats = {query.id: query.stat for query in queries if query.stat is not None}
-    asked = next((query.period for query in queries if query.select is not None), None)
+    asked = next((query.period for query in queries if query.select is not None or query.sources), None)
     period = next((stat.period for stat in stats.values()), asked or _DEFAULT_PERIOD)
-    given = Given(grid=Grid(start, period, count), quota=lambda id_: store.quota(stats.get(id_)))
+    over = Grid(start, period, count)
+    given = Given(
+        grid=over,
+        quota=lambda id_: store.quota(stats.get(id_)),
+        source=lambda call: read_source(store, call, over),
+    )
     for query in queries:
         if query.stat is not None:
             values[query.id] = tuple(read_stat(store, query.stat, start, count))
         elif query.select is not None:
-            over = Grid(start, query.period or _DEFAULT_PERIOD, count)
-            values[query.id] = insights.value(query, insights.read(store, query, over), over)
+            own = Grid(start, query.period or _DEFAULT_PERIOD, count)
+            values[query.id] = insights.value(query, insights.read(store, query, own), own)
         elif query.expression is not None:
             values[query.id] = expression.evaluate(query.expression, values, _banded(given, query, queries, bands))
     found = values.get(returned.id)
+    if isinstance(found, Array) and len(found.members) == 1:
+        return found.members[0].values
     return found if isinstance(found, tuple) else [None] * count
 
 
@@ -117,8 +146,8 @@ class Answering:
     end: float
     now: float
     bands: BandSource | None = None
-    messages: list[str] = field(default_factory=list)
-    """What is to be said of the whole answer, such as a search that found too many metrics."""
+    messages: list[tuple[str, str]] = field(default_factory=list)
+    """What is to be said of the whole answer, such as a search that found too many metrics: codes and texts."""
     _found: dict[str, Found] = field(default_factory=dict)
 
     def answer(self, ordered: Sequence[Query]) -> dict[str, Found]:
@@ -135,9 +164,8 @@ class Answering:
                 over = self._grid(max(query.period or _DEFAULT_PERIOD, INSIGHTS_PERIOD))
                 result = insights.read(self.store, query, over)
                 if result.partial:
-                    self.messages.append(
-                        f"The query {query.id} read or would return more than Metrics Insights' quotas"
-                    )
+                    text = f"The query {query.id} read or would return more than Metrics Insights' quotas"
+                    self.messages.append((TOO_MANY, text))
                 self._found[query.id] = Found(over, insights.value(query, result, over))
             elif query.expression is not None:
                 self._found[query.id] = self._computed(query, query.expression)
@@ -153,12 +181,15 @@ class Answering:
         needs = tuple(dict.fromkeys(query.needs))
         periods = [self._found[id_].grid.period for id_ in needs]
         periods.extend(self._period(search, query) for search in expression.searches(tree))
+        if query.sources and query.period is not None:
+            periods.append(query.period)
         over = self._grid(max(periods, default=query.period or _DEFAULT_PERIOD))
         given = Given(
             grid=over,
             quota=lambda id_: self.store.quota(next((one.stat for one in self.queries if one.id == id_), None)),
             origins=self._origins(needs),
             search=lambda search: self._searched(search, query, over),
+            source=lambda call: self._sourced(call, query, over),
         )
         known = {id_: self._found[id_].on(over) for id_ in needs}
         try:
@@ -174,6 +205,12 @@ class Answering:
     def _period(self, search: expression.Search, query: Query) -> int:
         return search.period or query.period or _DEFAULT_PERIOD
 
+    def _sourced(self, call: Call, query: Query, over: Grid) -> Array:
+        text = expression.render(call)
+        if text not in self.store.sources:
+            self.messages.append((NO_SOURCE, f"The query {query.id} has no data: nothing was given for {text}"))
+        return read_source(self.store, call, over)
+
     def _searched(self, search: expression.Search, query: Query, over: Grid) -> Array:
         """The metrics found, of those that had data in the last two weeks (User Guide, search expression syntax)."""
         since = self.now - LISTED_FOR.total_seconds()
@@ -186,7 +223,8 @@ class Answering:
             key=_identity,
         )
         if len(keys) > MAX_SEARCHED:
-            self.messages.append(f"The maximum number of allowed metrics, {MAX_SEARCHED}, has been exceeded")
+            text = f"The maximum number of allowed metrics, {MAX_SEARCHED}, has been exceeded"
+            self.messages.append((TOO_MANY, text))
         period = self._period(search, query)
         stats = [
             Stat(key.namespace, key.name, key.dimensions, search.statistic, period, None) for key in keys[:MAX_SEARCHED]

@@ -1,7 +1,8 @@
 """Every alarm there is, by name, and the orders in which alarms are evaluated."""
 
+import bisect
 import itertools
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from core.cloudwatch import evaluation
@@ -21,10 +22,14 @@ class Registry:
         self._numbers: dict[str, int] = {}
         """By name, in the order in which metric alarms were created, which is that of their evaluation."""
         self._created = itertools.count()
+        self._sorted: list[str] = []
+        """Every name."""
         self._order: tuple[CompositeAlarm, ...] | None = ()
 
     def put(self, alarm: Alarm) -> None:
         """Add an alarm, or put it in the place of the one with its name."""
+        if self.find(alarm.name) is None:
+            bisect.insort(self._sorted, alarm.name)
         if isinstance(alarm, CompositeAlarm):
             self.composite[alarm.name] = alarm
             self._order = None
@@ -38,6 +43,7 @@ class Registry:
 
     def remove(self, alarm: Alarm) -> None:
         """Take an alarm away."""
+        del self._sorted[bisect.bisect_left(self._sorted, alarm.name)]
         if isinstance(alarm, CompositeAlarm):
             del self.composite[alarm.name]
             self._order = None
@@ -53,6 +59,15 @@ class Registry:
     def all(self) -> tuple[Alarm, ...]:
         """Every alarm."""
         return (*self.metric.values(), *self.composite.values())
+
+    def named(self, prefix: str = "", *, after: str = "") -> Iterator[Alarm]:
+        """The alarms whose names start with `prefix` and come after `after`, sorted by name."""
+        place = max(bisect.bisect_left(self._sorted, prefix), bisect.bisect_right(self._sorted, after))
+        for name in itertools.islice(self._sorted, place, None):
+            if not name.startswith(prefix):
+                return
+            if (alarm := self.find(name)) is not None:
+                yield alarm
 
     def parents(self, name: str) -> tuple[CompositeAlarm, ...]:
         """The composites whose rules name the alarm."""
@@ -73,6 +88,10 @@ class Registry:
         """Let an alarm of a minute or more be due no more, until it is woken or put anew."""
         if self._awake.get(alarm.name) is alarm:
             del self._awake[alarm.name]
+
+    def rests(self, alarm: MetricAlarm) -> bool:
+        """Whether an alarm was put to rest and not woken since; one that is there no longer does not rest."""
+        return self.metric.get(alarm.name) is alarm and alarm.name not in self._awake
 
     def wake(self, alarm: MetricAlarm) -> None:
         """Let an alarm be due again; one that is there no longer is passed over."""

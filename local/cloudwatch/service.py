@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from core.cloudwatch import datums, expression
 from core.cloudwatch.refusal import Refusal
 from local.cloudwatch import descriptions
 from local.cloudwatch.alarms import Alarms
@@ -27,9 +28,9 @@ class CloudWatch:
         self._world = world
         self.store = Store()
         self.metrics = Metrics(self.store, world.clock.now, world.account, world.region)
-        self._tags = Tags(self._exists)
-        self.alarms = Alarms(world, self.store, self._tags)
-        self.dashboards = Dashboards(world.clock.now, world.account, self._tags)
+        self.tags = Tags(self._exists)
+        self.alarms = Alarms(world, self.store, self.tags)
+        self.dashboards = Dashboards(world.clock.now, world.account, self.tags)
         self._graphs = Graphs(world.clock.now, self.handle)
         self.metrics.bands = self.alarms.detectors.band
         self._operations: dict[str, Operation] = self._served()
@@ -63,13 +64,29 @@ class CloudWatch:
                 status = 404 if refusal.code in _NOT_FOUND else 400
                 raise ServiceError(refusal.code, refusal.message, status) from refusal
 
-    def put(self, namespace: str, datums: Sequence[Mapping[str, Any]]) -> None:
+    def put(self, namespace: str, items: Sequence[Mapping[str, Any]]) -> None:
         """Take datums (as in PutMetricData's MetricData) from a service of the embedded AWS, `AWS/` or not.
 
         Nothing is checked; a datum without a Timestamp is of the present minute.
         """
         with self._world.lock:
-            self.metrics.put(namespace, datums)
+            self.metrics.put(namespace, items)
+
+    def give(self, text: str, label: str, items: Sequence[Mapping[str, Any]]) -> None:
+        """Give a series of what LAMBDA, DB_PERF_INSIGHTS or INSIGHT_RULE_METRIC reads; `text` is the call.
+
+        `items` are as in PutMetricData's MetricData, without names and dimensions; each call answers with all series
+        that were given for it. Raises ExpressionError where `text` is not such a call, ValueError for a bad item.
+        """
+        call = expression.source_call(text)
+        now = self._world.clock.now().timestamp()
+        try:
+            found = [datums.read({**item, "MetricName": label}, now) for item in items]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{error} is missing or is not as in MetricData") from error
+        with self._world.lock:
+            for datum in found:
+                self.store.give(call, label, datum)
 
     def _served(self) -> dict[str, Operation]:
         metrics, alarms, dashboards = self.metrics, self.alarms, self.dashboards
@@ -100,13 +117,13 @@ class CloudWatch:
             "GetDashboard": dashboards.get,
             "ListDashboards": dashboards.listed,
             "DeleteDashboards": dashboards.delete,
-            "TagResource": self._tags.tag,
-            "UntagResource": self._tags.untag,
-            "ListTagsForResource": self._tags.listed,
+            "TagResource": self.tags.tag,
+            "UntagResource": self.tags.untag,
+            "ListTagsForResource": self.tags.listed,
         }
 
     def _describe_alarms(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        return descriptions.describe(params, self.alarms.registry.all())
+        return descriptions.describe(params, self.alarms.registry)
 
     def _describe_alarms_for_metric(self, params: Mapping[str, Any]) -> dict[str, Any]:
         return descriptions.for_metric(params, tuple(self.alarms.registry.metric.values()))

@@ -92,15 +92,13 @@ class Column:
             return None if math.isnan(value) else value
         return None
 
-    def run(self, first: int, count: int) -> list[float | None]:
-        """The single samples of `count` slots from `first` on."""
+    def run(self, first: int, count: int) -> "array[float]":
+        """The single samples of `count` slots from `first` on; NaN where there is none."""
         start, end = first - self.base, first - self.base + count
         before = min(max(-start, 0), count)
-        found = self.singles[max(start, 0) : max(end, 0)]
-        values: list[float | None] = [None] * before
-        # NaN alone differs from itself.
-        values.extend([value if value == value else None for value in found])
-        values.extend([None] * (count - len(values)))
+        values = missing(before) + self.singles[max(start, 0) : max(end, 0)]
+        if len(values) < count:
+            values.extend(missing(count - len(values)))
         return values
 
     def fill(self, bucket: Bucket, start: int, end: int) -> int:
@@ -158,31 +156,49 @@ class Series:
         self, statistic: str, *, start: int, period: int, count: int, unit: str | None = None
     ) -> list[float | None]:
         """The statistic of `count` periods of `period` seconds from `start`, oldest first; None is missing."""
+        numbers = self.numbers(statistic, start=start, period=period, count=count, unit=unit)
+        # NaN alone differs from itself.
+        return [value if value == value else None for value in numbers]
+
+    def numbers(
+        self, statistic: str, *, start: int, period: int, count: int, unit: str | None = None
+    ) -> "array[float]":
+        """The same as `values`, NaN for what is missing: what a fast path over many series reads."""
         columns = [column for (of, _), column in self.columns.items() if unit is None or of == unit]
-        if not columns:
-            return [None] * count
         if len(columns) == 1 and columns[0].resolution == period and start % period == 0:
             return _slots(columns[0], statistic, start // period, count)
+        values = missing(count)
         read = reader(statistic)
-        found = (self.bucket(at, at + period, unit) for at in range(start, start + period * count, period))
-        return [None if bucket is None else read(bucket) for bucket in found]
+        for place, at in enumerate(range(start, start + period * count, period) if columns else ()):
+            if (bucket := self.bucket(at, at + period, unit)) is not None and (value := read(bucket)) is not None:
+                values[place] = value
+        return values
 
     def newest(self) -> int:
         """The epoch second of the newest datum."""
         return max(column.newest() for column in self.columns.values())
 
 
-def _slots(column: Column, statistic: str, first: int, count: int) -> list[float | None]:
+def missing(count: int) -> "array[float]":
+    """So many periods without data."""
+    return array("d", [_NOTHING]) * count
+
+
+def _slots(column: Column, statistic: str, first: int, count: int) -> "array[float]":
     """The common case, one slot to a period, without a bucket for each."""
     values = column.run(first, count)
     if statistic not in BASIC or statistic == "SampleCount":
-        values = [None if single is None else read_single(statistic, single) for single in values]
+        for place, single in enumerate(values):
+            if single == single:
+                found = read_single(statistic, single)
+                values[place] = _NOTHING if found is None else found
     if column.buckets:
         read = reader(statistic)
         for place in range(count):
             bucket = column.buckets.get(first + place)
             if bucket is not None:
-                values[place] = read(bucket)
+                found = read(bucket)
+                values[place] = _NOTHING if found is None else found
     return values
 
 
@@ -196,6 +212,11 @@ class Store:
         """The series that received data since this was last emptied."""
         self.quotas: dict[Key, float] = {}
         """The service quota of a usage metric, as given: what SERVICE_QUOTA answers."""
+        self.sources: dict[str, dict[str, Series]] = {}
+        """The series given for calls of LAMBDA, DB_PERF_INSIGHTS and INSIGHT_RULE_METRIC, by rendered call and label.
+
+        They are no metrics: nothing lists or searches them.
+        """
 
     def add(self, namespace: str, datum: Datum) -> None:
         """Take one datum."""
@@ -208,6 +229,16 @@ class Store:
         if series is None:
             series = names[place] = self._series[Key(namespace, *place)] = Series()
         series.add(datum)
+
+    def give(self, call: str, label: str, datum: Datum) -> None:
+        """Take one datum of a series of a call, as `core.cloudwatch.expression.render` writes it."""
+        self.sources.setdefault(call, {}).setdefault(label, Series()).add(datum)
+
+    def put_back(self, key: Key, series: Series) -> None:
+        """Take a whole series, in the place of what there is of it."""
+        self._series[key] = series
+        self._names.setdefault(key.namespace, {})[(key.name, key.dimensions)] = series
+        self.touched.add((key.namespace, (key.name, key.dimensions)))
 
     def find(self, namespace: str, name: str, dimensions: Dimensions) -> Series | None:
         """The series with exactly these dimensions; CloudWatch never answers for another set."""

@@ -28,6 +28,11 @@ class Tags:
         """The tags of what `arn` names."""
         return self._tags.get(arn, {})
 
+    def put_back(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Give what `arn` names the tags that it had."""
+        if tags:
+            self._tags[arn] = dict(tags)
+
     def forget(self, arn: str) -> None:
         """What had the ARN is gone."""
         self._tags.pop(arn, None)

@@ -1,12 +1,13 @@
 """What deploying a template over a stack would change, resource by resource."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from local.deployer import intrinsics, schemas
 from local.deployer.intrinsics import UNKNOWN
+from local.deployer.parameters import HIDDEN
 from local.deployer.resources.kind import Created
 from local.deployer.scope import StackScope
 from local.deployer.template import Resource
@@ -122,6 +123,14 @@ def compare(
     return tuple(found)
 
 
+def _masked(detail: Detail, properties: Mapping[str, Any], shown: Mapping[str, Any]) -> Detail:
+    """A detail without the value of a parameter with NoEcho; what was there before is taken for one too."""
+    after = shown.get(detail.name)
+    if not detail.name or after == properties.get(detail.name):
+        return detail
+    return replace(detail, before=None if detail.before is None else HIDDEN, after=after)
+
+
 def plan(scope: StackScope, standing: Mapping[str, Standing], *, tags_changed: bool) -> tuple[Change, ...]:
     """The changes that `scope`'s template would make, in the order of their execution; removals last, backwards.
 
@@ -137,7 +146,11 @@ def plan(scope: StackScope, standing: Mapping[str, Standing], *, tags_changed: b
             found.append(Change(Action.ADD, logical_id, resource.type))
             scope.created[logical_id] = LATER
             continue
-        details = compare(before, resource, properties, tags_changed=tags_changed)
+        shown = scope.shown(resource, properties)
+        details = tuple(
+            _masked(each, properties, shown)
+            for each in compare(before, resource, properties, tags_changed=tags_changed)
+        )
         change = Change(
             Action.MODIFY,
             logical_id,

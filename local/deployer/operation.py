@@ -210,7 +210,7 @@ class Deploy:
         physical_id: str,
         reason: str = "",
         *,
-        properties: Mapping[str, Any] | None = None,
+        properties: dict[str, Any] | None = None,
     ) -> None:
         self._stacks.record(
             self._stack,
@@ -219,7 +219,7 @@ class Deploy:
             status,
             physical_id=physical_id,
             reason=reason,
-            properties=json.dumps(properties) if properties else "",
+            properties=json.dumps(self._scope.shown(resource, properties)) if properties else "",
         )
 
     # ------------------------------------------------------------- going back

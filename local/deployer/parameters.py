@@ -5,7 +5,7 @@ Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameter
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from local.deployer.errors import DeployError
@@ -45,6 +45,12 @@ class Parameter:
     stored: bool = False
     """The value was read from SSM, where `given` is its name."""
     hidden: bool = False
+
+    def masked(self) -> "Parameter":
+        """What may be shown of it, in its place."""
+        if not self.hidden:
+            return self
+        return replace(self, value=HIDDEN if isinstance(self.value, str) else tuple(HIDDEN for _ in self.value))
 
     def shown(self) -> dict[str, str]:
         """As DescribeStacks shows it, less its key."""

@@ -1,5 +1,6 @@
 """What the names in one stack's template stand for: parameters, resources, exports, mappings, conditions."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ from botocore.exceptions import ClientError
 from local.clients import Clients
 from local.deployer import intrinsics
 from local.deployer.errors import DeployError
-from local.deployer.parameters import Parameter
+from local.deployer.parameters import HIDDEN, Parameter
 from local.deployer.resources.kind import Created
 from local.deployer.template import Resource, Template
 from local.world import World
@@ -53,6 +54,17 @@ class StackScope:
         path = f"{self._name}.{resource.logical_id}.Properties"
         resolved: dict[str, Any] = intrinsics.resolve(resource.properties, self, path)
         return resolved
+
+    def shown(self, resource: Resource, properties: dict[str, Any]) -> dict[str, Any]:
+        """What events show of a resource's resolved properties: parameters with NoEcho are masked."""
+        if not any(parameter.hidden for parameter in self._parameters.values()):
+            return properties
+        masking = copy.copy(self)  # conditions are decided already, by the real values
+        masking._parameters = {name: parameter.masked() for name, parameter in self._parameters.items()}
+        try:
+            return masking.properties(resource)
+        except DeployError:  # an intrinsic takes a part of a value that is masked
+            return dict.fromkeys(properties, HIDDEN)
 
     def assert_rules(self) -> None:
         """DeployError for the first of the template's rules that does not hold."""

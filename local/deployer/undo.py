@@ -21,6 +21,11 @@ class Step:
         """A physical resource was created, as a new one or as a replacement."""
         return self.before is None or self.now.generation != self.before.generation
 
+    @property
+    def took_over(self) -> bool:
+        """A replacement turned out to be the same physical resource, which must not be deleted as its predecessor."""
+        return self.before is not None and self.made and self.now.created.ref == self.before.created.ref
+
 
 class Undo:
     """The steps of one operation."""
@@ -62,14 +67,15 @@ class Undo:
 
         DeletionPolicy Retain keeps a resource of a stack whose creation failed; RetainExceptOnCreate does not.
         """
-        made = [step for step in reversed(self._steps) if step.made]
+        made = [step for step in reversed(self._steps) if step.made and not step.took_over]
         keep = {step.now.resource.logical_id for step in made if step.now.resource.deletion_policy == "Retain"}
         keep = {name for name in keep if any(s.before is None and s.now.resource.logical_id == name for s in made)}
         return self._delete((step.now for step in made), keep)
 
     def clean_up(self, gone: list[Standing]) -> None:
         """After an update: delete what the template no longer has and what was replaced. A failure leaves it behind."""
-        replaced = [step.before for step in self._steps if step.before is not None and step.made]
+        steps = [step for step in self._steps if step.made and not step.took_over]
+        replaced = [step.before for step in steps if step.before is not None]
         for standing in reversed(replaced):
             self._one(standing, kept=standing.resource.replace_policy == "Retain")
         self._delete(reversed(gone), {each.resource.logical_id for each in gone if _retained(each)})

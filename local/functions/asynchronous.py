@@ -54,7 +54,8 @@ class Asynchronous:
     def accept(self, function_name: str, payload: object) -> None:
         """Take an event; it is handed to the function at the present instant, after the call that brought it."""
         now = self._world.clock.now()
-        self._later(_Event(function_name, payload, now), now)
+        for delay in self._world.delays.next():
+            self._later(_Event(function_name, payload, now), now + delay)
 
     def _later(self, event: _Event, at: datetime) -> None:
         self._world.clock.schedule(at, lambda: self._attempt(event), Order.DELIVERIES)

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 from local.errors import ServiceError
+from local.protocols import patterns
 
 Fits = Callable[[Any], bool]
 
@@ -40,14 +41,23 @@ def check_types(operation: OperationModel, params: Mapping[str, Any]) -> None:
 def check_constraints(operation: OperationModel, params: Mapping[str, Any]) -> None:
     """Raise ServiceError (ValidationError) with every constraint of the model that does not hold.
 
-    Patterns are left to the operations: the model writes them for another language. Types must have been checked.
+    Types must have been checked.
     """
-    if operation.input_shape is None:
-        return
-    found = list(_unsatisfied(operation.input_shape, params, ""))
+    if (shape := operation.input_shape) is not None:
+        _refuse("ValidationError", [*_unsatisfied(shape, params, ""), *patterns.unmatched(shape, params, "")])
+
+
+def check_whole(operation: OperationModel, params: Mapping[str, Any]) -> None:
+    """Check types, constraints and patterns for a service whose errors are ValidationExceptions."""
+    check_types(operation, params)
+    if (shape := operation.input_shape) is not None:
+        _refuse("ValidationException", [*_unsatisfied(shape, params, ""), *patterns.unmatched(shape, params, "")])
+
+
+def _refuse(code: str, found: list[str]) -> None:
     if found:
         count = f"{len(found)} validation error{'s' if len(found) > 1 else ''} detected: "
-        raise ServiceError("ValidationError", count + "; ".join(found))
+        raise ServiceError(code, count + "; ".join(found))
 
 
 @cache
@@ -151,6 +161,11 @@ def _unsatisfied(shape: Shape, value: Any, path: str) -> Iterator[str]:
         yield from _length(shape, value, path)
         for number, each in enumerate(value, start=1):
             yield from _unsatisfied(shape.member, each, f"{path}.{number}.member")
+        return
+    if isinstance(shape, MapShape):
+        yield from _length(shape, value, path)
+        for key, each in value.items():
+            yield from _unsatisfied(shape.value, each, f"{path}.{key}.member")
         return
     if shape.type_name == "string":
         yield from _length(shape, value, path)

@@ -7,12 +7,13 @@ from local.answers import Answer
 from local.cloudformation import CloudFormation
 from local.errors import ServiceError
 from local.moves import Moves
+from local.protocols import shapes
 from local.services.autoscaling import Autoscaling
 from local.services.computeoptimizer import ComputeOptimizer
 from local.services.costhub import CostHub
 from local.services.functions import FunctionsApi
 from local.services.sts import Sts
-from local.wire import Call
+from local.wire import Call, model
 from local.world import World
 
 Handler = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -34,6 +35,10 @@ OWN_OPERATIONS = {
 }
 """The operations answered here of services that are otherwise moto's."""
 
+HELD_TO_MODEL = {"events", "sagemaker"}
+"""Services whose calls are held against botocore's model: required members, lengths, ranges, enumerations, patterns."""
+OWN_WORDS = {"PutEvents", "TestEventPattern"}
+"""Of those, the operations that answer with messages of their own."""
 
 REFUSED = {
     "scheduler": "EventBridge Scheduler is not served here: its schedules would never fire; use a rule's schedule",
@@ -75,6 +80,11 @@ class Services:
                 return self._cloudformation.handle
             case _:
                 return None
+
+    def check(self, call: Call) -> None:
+        """Refuse what does not fit a service's model and moto takes; raises ServiceError."""
+        if call.service in HELD_TO_MODEL and call.operation not in OWN_WORDS and (operation := model(call)) is not None:
+            shapes.check_whole(operation, call.params)
 
     def handler(self, call: Call) -> Handler | None:
         """The own handler of a call; None leaves it to moto."""

@@ -44,7 +44,10 @@ def test_a_test_lasts_until_its_last_period_or_expectation():
 def test_a_typo_is_named_with_line_column_and_the_known_keys():
     assert problems(HEAD + CASE + 'series = [\n  { metric = "E", valeus = "1x9" },\n]\n') == [
         "7:3 a series lacks 'values'",
-        "7:19 a series has no key 'valeus'; did you mean 'values'?; known: metric, values, namespace, dimensions, unit",
+        (
+            "7:19 a series has no key 'valeus'; did you mean 'values'?; known: metric, values, namespace, "
+            "dimensions, unit, source"
+        ),
     ]
 
 

@@ -245,3 +245,51 @@ def test_a_mute_rule_of_the_template_holds_actions_back_until_its_end(folder):
     text = CASE.replace("0x2 9x4", "9x9").replace("1m OK", "2m ALARM").replace('"2m ALARM", "5m ALARM"', '"2m ALARM"')
 
     assert told(folder, text.replace('"0s OK", "5m', '"0s OK", "2m')) == "1 test in 1 file: 1 passed, 0 failed"
+
+
+SOURCE = """
+template = "app.template.json"
+[[tests]]
+name = "orders"
+series = [{ source = 'LAMBDA( "orders", 3.0 )', label = "failed", values = "0x2 9x4" }]
+expect = [{ alarm = "Orders", transitions = ["1m OK", "4m ALARM"] }]
+"""
+
+
+@pytest.fixture
+def connected(tmp_path: Path) -> Path:
+    metric = {"Id": "e1", "Expression": "FILL(LAMBDA('orders', 3), 0)", "Period": 60, "ReturnData": True}
+    properties = {
+        "AlarmName": "Orders",
+        "Metrics": [metric],
+        "EvaluationPeriods": 1,
+        "Threshold": 5,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
+    template = {"Resources": {"Orders": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}}}
+    (tmp_path / "app.template.json").write_text(json.dumps(template))
+    return tmp_path
+
+
+def test_a_connected_data_source_answers_with_the_series_of_the_test(connected):
+    assert told(connected, SOURCE) == "1 test in 1 file: 1 passed, 0 failed"
+
+
+@pytest.mark.parametrize(
+    "call,said",
+    [
+        ("LAMBDA('other')", "5:11: no alarm reads LAMBDA('other'); they read LAMBDA('orders', 3.0)"),
+        ("LAMBDA(orders)", "5:30: unexpected 'orders' at position 7; expected a string in quotes"),
+        ("AVG(m1)", "a call of DB_PERF_INSIGHTS, INSIGHT_RULE_METRIC, LAMBDA is needed"),
+    ],
+)
+def test_a_source_that_no_alarm_reads_or_that_is_none_is_named(connected, call, said):
+    text = SOURCE.replace("""'LAMBDA( "orders", 3.0 )'""", f'"{call}"')
+
+    assert said in told(connected, text)
+
+
+def test_a_metric_that_an_alarm_on_a_data_source_does_not_read_is_named(connected):
+    text = SOURCE.replace("source", "namespace").replace("label", "metric")
+
+    assert "no alarm reads" in told(connected, text)

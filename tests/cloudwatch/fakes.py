@@ -1,17 +1,25 @@
 """A world with a clock and an embedded CloudWatch; what CloudWatch tells others is recorded."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import boto3
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
 from botocore.session import get_session
 from botocore.validate import ParamValidator
+from moto.core.models import botocore_stubber
+from werkzeug.datastructures import Headers
 
+from local import answers, wire
 from local.clock import Clock, Order
 from local.cloudwatch.service import CloudWatch
 from local.errors import ServiceError
+from local.faults import Faults
 from local.journal import Journal
+from local.wire import Call, Protocol
 from local.world import World
 
 START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -73,8 +81,13 @@ class FakeWorld:
         self.access = FakeAccess()
         self.events = FakeEvents()
         self.journal = Journal(self.clock.now)
+        self.faults = Faults(self.clock.now, self.journal)
+        self.regions = {self.region: self}
         self.cloudwatch = CloudWatch(cast(World, self))
         self.cloudwatch.start()
+
+    def at(self, region: str) -> "FakeWorld":
+        return self.regions[region]
 
     def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """Carry out an operation; input and output must fit AWS's model."""
@@ -99,7 +112,7 @@ class FakeWorld:
     def advance(self, **delta: float) -> None:
         self.clock.run_until(self.clock.now() + timedelta(**delta))
 
-    def at(self, when: datetime, work: Callable[[], None]) -> None:
+    def do_at(self, when: datetime, work: Callable[[], None]) -> None:
         self.clock.schedule(when, work, Order.DATUMS)
 
     def alarm(self, name: str = "High", **more: Any) -> None:
@@ -122,6 +135,39 @@ class FakeWorld:
 
     def state(self, name: str = "High") -> str:
         return str(self.described(name)["StateValue"])
+
+
+class _Body:
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def stream(self) -> Iterator[bytes]:
+        yield self._content
+
+
+def boto3_client(world: FakeWorld) -> Any:
+    """A boto3 client whose requests the world's CloudWatch answers without a socket, in JSON 1.0; to be closed."""
+    client = boto3.client(
+        "cloudwatch",
+        region_name=world.region,
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=Config(disable_request_compression=True, retries={"total_max_attempts": 1}),
+    )
+
+    def answered(request: Any, **_: Any) -> AWSResponse:
+        operation = request.headers["X-Amz-Target"].decode().split(".")[1]
+        call = Call("cloudwatch", operation, "x", Protocol.JSON_1_0, Headers(), request.body or b"{}", query_mode=True)
+        try:
+            call = wire.parsed(call)
+            answer = answers.result(call, world.cloudwatch.handle(operation, call.params), "1")
+        except ServiceError as problem:
+            answer = answers.error(call, problem, "1")
+        return AWSResponse(request.url, answer.status, dict(answer.headers), _Body(answer.body))
+
+    client.meta.events.unregister("before-send", botocore_stubber)  # which would carry the call out a second time
+    client.meta.events.register("before-send.cloudwatch.*", answered)
+    return client
 
 
 def _must_fit(value: dict[str, Any], shape: Any) -> None:

@@ -106,9 +106,6 @@ def test_linear_fill_bridges_gaps_and_leaves_the_ends():
 @pytest.mark.parametrize(
     "text,message,position",
     [
-        ("SUM(LAMBDA('f'))", "LAMBDA at position 4 is not supported: it reads a connected data source", 4),
-        ("INSIGHT_RULE_METRIC('r', 'Sum')", "INSIGHT_RULE_METRIC at position 0 is not supported", 0),
-        ("DB_PERF_INSIGHTS('RDS', 'd', 'm')", "DB_PERF_INSIGHTS at position 0 is not supported", 0),
         ("a + sum(b)", "unknown function sum at position 4; SUM is written in upper case", 4),
         ("[a, b", "the expression ends at position 5; expected ']'", 5),
         ("SORT(a, MEDIAN, ASC)", "unexpected 'MEDIAN' at position 8; expected AVG or MIN or MAX or SUM", 8),

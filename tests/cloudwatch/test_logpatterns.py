@@ -119,3 +119,32 @@ def test_a_matched_event_gives_its_fields():
 def test_a_malformed_pattern_is_refused_with_its_place(pattern, where):
     with pytest.raises(PatternError, match=where.replace("[", r"\[").replace(".", r"\.")):
         logpatterns.parse(pattern)
+
+
+def extracted_by(pattern, message):
+    found = logpatterns.parse(pattern)(message)
+    assert found is not None
+    return found.extracted
+
+
+@pytest.mark.parametrize(
+    "pattern, extracted",
+    [
+        ("[ip, id, user, at, request, status, size]", "$ip $id $user $at $request $status $size"),
+        ("[..., size]", "$1 $2 $3 $4 $5 $6 $size"),
+        ("[]", "$1 $2 $3 $4 $5 $6 $7"),
+        ("[..., request=*.gif*, status=5*,]", "$1 $2 $3 $4 $request $status $7"),
+    ],
+)
+def test_columns_are_extracted_by_name_or_by_place(pattern, extracted):
+    found = extracted_by(pattern, ACCESS)
+
+    values = ("127.0.0.1", "-", "frank", "10/Oct/2000:13:25:15 -0700", "GET /apache_pb.gif HTTP/1.0", "500", "1534")
+    assert found == dict(zip(extracted.split(), values, strict=True))
+
+
+def test_selectors_of_a_condition_are_extracted_and_terms_extract_nothing():
+    found = extracted_by('{ $.level = "ERROR" && ($.code >= 400 || $.missing = 1) && $.ok IS FALSE }', EVENT)
+
+    assert found == {"$.level": "ERROR", "$.code": "404", "$.ok": "false"}
+    assert extracted_by("ERROR", EVENT) == {}

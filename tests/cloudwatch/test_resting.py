@@ -18,7 +18,7 @@ DATUM = st.tuples(
 )
 STEPS = st.lists(
     DATUM
-    | st.tuples(st.just("advance"), st.sampled_from([1, 3, 25, 130]))
+    | st.tuples(st.just("advance"), st.sampled_from([1, 3, 25, 130, 260]))
     | st.tuples(st.just("set"), st.integers(0, 2), st.sampled_from(["OK", "ALARM", "INSUFFICIENT_DATA"]))
     | st.tuples(st.just("alarm"), st.integers(0, 2), st.sampled_from([1.0, 5.0, 20.0])),
     min_size=3,

@@ -3,42 +3,14 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-import boto3
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.config import Config
 
-from tests.cloudwatch.fakes import START, FakeWorld
-
-
-class _Body:
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-
-    def stream(self):
-        yield self._content
+from tests.cloudwatch.fakes import START, FakeWorld, boto3_client
 
 
 @pytest.fixture
 def client():
-    """A boto3 client whose requests an embedded CloudWatch answers without a socket."""
-    world = FakeWorld()
-    client = boto3.client(
-        "cloudwatch",
-        region_name="us-east-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-        config=Config(disable_request_compression=True),
-    )
-
-    def answer(request, **_):
-        operation = request.headers["X-Amz-Target"].decode().split(".")[1]
-        content = json.dumps(world.cloudwatch.handle(operation, json.loads(request.body or b"{}"))).encode()
-        headers = {"Content-Type": "application/x-amz-json-1.0"}
-        return AWSResponse(request.url, 200, headers, _Body(content))
-
-    client.meta.events.register("before-send.cloudwatch.*", answer)
-    client.world = world
+    client = boto3_client(FakeWorld())
     yield client
     client.close()
 

@@ -221,7 +221,7 @@ def test_utilisation_divided_by_the_devices_is_sound():
 @pytest.mark.parametrize(
     "expression, problem",
     [
-        ("LAMBDA(memory)", "LAMBDA at position 0 is not supported"),
+        ("LAMBDA(memory)", "unexpected 'memory' at position 7; expected a string in quotes"),
         ("MAX(memory)", "it gives S; one time series would be right"),
         ("[memory]", "it gives TS[]; one time series would be right"),
         ("FIRST(memory)", "Unsupported operand type(s) for FIRST: '[TS]'"),

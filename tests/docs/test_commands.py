@@ -24,6 +24,8 @@ PROVEN_ELSEWHERE = {
     ".venv/bin/python -m cli serve": "tests/e2e/test_awscli.py",
     ".venv/bin/python -m cli serve --empty": "tests/e2e/test_cdk_cli.py",
     "make node_modules/.installed": "make test needs it",
+    """curl -d '{"service": "dynamodb", "operation": "TransactWriteItems", "error": "InternalServerError", """
+    """"times": 3}' \\""": "tests/e2e/test_serve_control.py",
     ".venv/bin/python -m cli test my-alarms.toml --junit junit.xml": "tests/alarmtests/test_runner.py",
     ".venv/bin/python -m cli backtest --days 14 --pages-per-week 2": "tests/backtest/test_command.py",
     ".venv/bin/python -m cli backtest --csv history.csv --json": "tests/backtest/test_command.py",

@@ -1,5 +1,7 @@
 """The control routes and switches of `mlwarden serve`."""
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -7,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local import server
 from local.clients import Clients
@@ -16,6 +19,7 @@ from tests.e2e.command import Serving, run, serving
 from tests.e2e.deployed import START
 
 MIDNIGHT = "2026-11-20T00:00:00Z"
+DOCUMENTED = Path(__file__).parents[2] / "docs/embedded-aws.md"
 
 
 @pytest.fixture
@@ -49,6 +53,21 @@ def test_a_virtual_clock_stands_at_its_start_until_told_and_alarms_see_data_afte
         assert state(cloudwatch) == ["INSUFFICIENT_DATA"]
         assert served.control("clock", {"now": "2026-11-20T00:02:00Z"}) == {"now": "2026-11-20T00:02:00Z"}
         assert state(cloudwatch) == ["ALARM"]
+
+
+def test_the_fault_that_the_documentation_asks_for_is_taken(served: Serving) -> None:
+    body = re.search(r"^\$ curl -d '(.*)' ", DOCUMENTED.read_text(encoding="utf-8"), re.MULTILINE)
+    assert body
+
+    served.control("faults", json.loads(body[1]))
+
+    with (
+        closing(Clients(url=served.url, region="us-east-1")) as aws,
+        pytest.raises(ClientError, match="InternalServer"),
+    ):
+        aws.get("dynamodb").transact_write_items(
+            TransactItems=[{"Delete": {"TableName": "t", "Key": {"pk": {"S": "a"}}}}]
+        )
 
 
 def test_a_reset_goes_back_to_the_start(served: Serving) -> None:

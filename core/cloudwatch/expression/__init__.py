@@ -7,7 +7,7 @@ User Guide, Using math expressions with CloudWatch metrics. The steps, each pure
 - `evaluate(tree, values, given)` computes. `values` has what each id stands for: a number, a tuple of datapoints
   (oldest first, None where there is none) or an `Array` of them.
 - `Given` is what an expression may rest on besides values: `grid` (start, period and number of the datapoints),
-  `bands`, `quota`, `search` and the `origins` that arrays take their labels from. Each is optional.
+  `bands`, `quota`, `search`, `source` and the `origins` that arrays take their labels from. Each is optional.
 
 Anomaly bands: `bands_of(tree)` names the bands that a tree needs, each by a `key`: the id of the metric, or the
 rendered text of the expression, that it is the band of. The caller gives `Given.bands: Mapping[str, Band]` by that key;
@@ -18,10 +18,12 @@ datapoints: the model is not trained yet.
 
 from core.cloudwatch.expression.errors import ExpressionError
 from core.cloudwatch.expression.evaluation import evaluate
-from core.cloudwatch.expression.parser import SUPPORTED, parse
+from core.cloudwatch.expression.parser import SUPPORTED, parse, source_call
 from core.cloudwatch.expression.signatures import Type, check
+from core.cloudwatch.expression.sources import SOURCES
 from core.cloudwatch.expression.tree import (
     BandNeed,
+    Call,
     Expression,
     Search,
     bands_of,
@@ -29,15 +31,18 @@ from core.cloudwatch.expression.tree import (
     references,
     render,
     searches,
+    sources_of,
 )
 from core.cloudwatch.expression.values import NOTHING, Array, Band, Given, Grid, Member, Origin, Series, Value
 
 __all__ = [
     "NOTHING",
+    "SOURCES",
     "SUPPORTED",
     "Array",
     "Band",
     "BandNeed",
+    "Call",
     "Expression",
     "ExpressionError",
     "Given",
@@ -56,4 +61,6 @@ __all__ = [
     "references",
     "render",
     "searches",
+    "source_call",
+    "sources_of",
 ]

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from core.cloudwatch.expression import arithmetic, choices, folds, functions
+from core.cloudwatch.expression import arithmetic, choices, folds, functions, sources
 from core.cloudwatch.expression.errors import ExpressionError
 from core.cloudwatch.expression.tree import (
     Call,
@@ -106,6 +106,8 @@ class _Evaluation:
                 return self._band(call)
             case "SERVICE_QUOTA":
                 return self._quota(call)
+            case source if source in sources.SOURCES:
+                return self._source(call)
             case _:
                 return self._of_array(call)
 
@@ -151,6 +153,13 @@ class _Evaluation:
             )
         quota = self._given.quota
         return (None if quota is None else quota(of.id),) * self._count
+
+    def _source(self, call: Call) -> Value:
+        """What was given for the call. One whose type is a series takes the first that was given."""
+        given = Array(()) if self._given.source is None else self._given.source(call)
+        if sources.gives_array(call):
+            return given
+        return given.members[0].values if given.members else (None,) * self._count
 
     def _scalar(self, expression: Expression) -> float:
         value = self._value(expression)

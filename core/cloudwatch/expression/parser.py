@@ -5,9 +5,9 @@ Precedence, loosest first: OR, AND, comparisons, + -, * /, unary minus, ^ (which
 """
 
 from core.cloudwatch import statistics
-from core.cloudwatch.expression import search
+from core.cloudwatch.expression import search, sources
 from core.cloudwatch.expression.errors import ExpressionError
-from core.cloudwatch.expression.signatures import ELSEWHERE, FUNCTIONS
+from core.cloudwatch.expression.signatures import FUNCTIONS
 from core.cloudwatch.expression.tokens import Kind, Token, tokenize
 from core.cloudwatch.expression.tree import (
     Call,
@@ -20,13 +20,14 @@ from core.cloudwatch.expression.tree import (
     Search,
     Text,
     Word,
+    render,
 )
 from core.cloudwatch.refusal import Refusal
 
-SUPPORTED = (*sorted((*FUNCTIONS, "SEARCH")),)
+SUPPORTED = (*sorted((*FUNCTIONS, "SEARCH", *sources.SOURCES)),)
 """Every function."""
 
-_KNOWN = frozenset(SUPPORTED) | frozenset(ELSEWHERE)
+_KNOWN = frozenset(SUPPORTED)
 _LEVELS = (("OR",), ("AND",), ("==", "!=", "<", "<=", ">", ">="), ("+", "-"), ("*", "/"))
 _WORDS = {
     ("FILL", 1): ("REPEAT", "LINEAR"),
@@ -42,6 +43,14 @@ def parse(text: str) -> Expression:
     expression = parser.level(0)
     parser.expect(Kind.END, "")
     return expression
+
+
+def source_call(text: str) -> str:
+    """The call of one of SOURCES that `text` is, as `render` writes it. Raises ExpressionError for anything else."""
+    found = parse(text)
+    if not isinstance(found, Call) or found.function not in sources.SOURCES:
+        raise ExpressionError(f"a call of {', '.join(sources.SOURCES)} is needed at position 0", 0)
+    return render(found)
 
 
 class _Parser:
@@ -144,19 +153,16 @@ class _Parser:
         return Reference(token.text, token.position)
 
     def _call(self, token: Token) -> Expression:
-        if token.text in ELSEWHERE:
-            raise ExpressionError(
-                f"{token.text} at position {token.position} is not supported: it reads {ELSEWHERE[token.text]}, "
-                "which is outside the metric store",
-                token.position,
-            )
         if token.text not in _KNOWN:
             upper = token.text.upper()
             hint = f"; {upper} is written in upper case" if upper in _KNOWN else f"; known: {', '.join(SUPPORTED)}"
             raise ExpressionError(f"unknown function {token.text} at position {token.position}{hint}", token.position)
         self._deeper()
         self.expect(Kind.OPERATOR, "(")
-        found = self._search(token) if token.text == "SEARCH" else self._function(token)
+        if token.text == "SEARCH":
+            found: Expression = self._search(token)
+        else:
+            found = self._source(token) if token.text in sources.SOURCES else self._function(token)
         self._depth -= 1
         return found
 
@@ -171,6 +177,34 @@ class _Parser:
                 token.position,
             )
         return Call(token.text, arguments, token.position)
+
+    def _source(self, token: Token) -> Call:
+        arguments = self._literals(")")
+        return sources.call(token.text, arguments, token.position)
+
+    def _literals(self, close: str) -> list[sources.Argument]:
+        """What stands between brackets where nothing is computed; the opening one is taken."""
+        found: list[sources.Argument] = []
+        while not self._is(close):
+            if found:
+                self.expect(Kind.OPERATOR, ",")
+            position = self._token.position
+            found.append((self._literal(nested=close == "]"), position))
+        self.expect(Kind.OPERATOR, close)
+        return found
+
+    def _literal(self, *, nested: bool) -> Expression:
+        if not nested and self._is("["):
+            opening = self._take()
+            return Listing(tuple(item for item, _ in self._literals("]")), opening.position)
+        negative = self._is("-")
+        if negative:
+            self._take()
+        value = sources.literal(self._token, negative=negative)
+        if value is None:
+            raise self._unexpected("expected a string in quotes, a number, true or false")
+        self._take()
+        return value
 
     def _search(self, token: Token) -> Search:
         text = self.expect(Kind.TEXT, "")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from itertools import product
 
+from core.cloudwatch.expression import sources
 from core.cloudwatch.expression.errors import ExpressionError
 from core.cloudwatch.expression.tree import (
     Call,
@@ -64,14 +65,7 @@ FUNCTIONS: dict[str, tuple[Overload, ...]] = {
     "SORT": (((_A, _W, _W), _A), ((_A, _W, _W, _S), _A)),
     "TIME_SERIES": (((_S,), _T),),
 }
-"""Every function but SEARCH: the types that it takes and the one that it gives."""
-
-ELSEWHERE = {
-    "DB_PERF_INSIGHTS": "Performance Insights",
-    "INSIGHT_RULE_METRIC": "Contributor Insights",
-    "LAMBDA": "a connected data source",
-}
-"""Functions that read what is not in the metric store."""
+"""Every function but SEARCH and those of `sources`: the types that it takes and the one that it gives."""
 
 
 def check(expression: Expression, types: Mapping[str, Type]) -> Type:
@@ -107,6 +101,8 @@ def _type(expression: Expression, types: Mapping[str, Type]) -> Type:
             return _listed(items, position, types)
         case Search():
             return _A
+        case Call(function) if function in sources.SOURCES:
+            return _A if sources.gives_array(expression) else _T
         case Call():
             return _called(expression, types)
         case Text():

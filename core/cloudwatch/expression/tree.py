@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from core.cloudwatch.expression.errors import ExpressionError
 from core.cloudwatch.expression.search import Pattern
 
+SOURCES = ("DB_PERF_INSIGHTS", "INSIGHT_RULE_METRIC", "LAMBDA")
+"""The functions that read what is not in the metric store; `sources` has their grammar."""
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -126,6 +129,11 @@ def references(expression: Expression) -> tuple[Reference, ...]:
 def searches(expression: Expression) -> tuple[Search, ...]:
     """Every SEARCH in the expression, in order."""
     return tuple(found for found in walk(expression) if isinstance(found, Search))
+
+
+def sources_of(expression: Expression) -> tuple[Call, ...]:
+    """Every call in the expression that reads what is not in the metric store, in order."""
+    return tuple(found for found in walk(expression) if isinstance(found, Call) and found.function in SOURCES)
 
 
 @dataclass(frozen=True, slots=True)

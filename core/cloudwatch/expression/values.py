@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from core.cloudwatch.expression.tree import Search
+from core.cloudwatch.expression.tree import Call, Search
 from core.cloudwatch.stat import Stat
 
 Series = tuple[float | None, ...]
@@ -76,7 +76,8 @@ class Given:
     """What an expression may rest on besides the values of ids.
 
     `bands` by the key of `tree.bands_of`; `quota` of a usage metric by its id, None where there is none; `origins` by
-    id; `search` gives the series that a SEARCH finds, over the same grid.
+    id; `search` gives the series that a SEARCH finds, and `source` those of a call of `sources.SOURCES`, over the same
+    grid: none where nothing was given for that call.
     """
 
     grid: Grid | None = None
@@ -84,6 +85,7 @@ class Given:
     quota: Callable[[str], float | None] | None = None
     origins: Mapping[str, Origin] = field(default_factory=dict)
     search: Callable[[Search], Array] | None = None
+    source: Callable[[Call], Array] | None = None
 
 
 NOTHING = Given()

@@ -4,15 +4,12 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntaxF
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from core.cloudwatch.logpatterns import columns, conditions, terms
-from core.cloudwatch.logpatterns.tokens import PatternError
+from core.cloudwatch.logpatterns.tokens import Matched, PatternError
 
 MAX_PATTERN = 1_024  # PutMetricFilter
 
-Matched = Callable[[str], Any]
-"""Looks up what a reference (`$.path` in JSON, `$name` of a column) stands for in a matched event; None for nothing."""
 Pattern = Callable[[str], Matched | None]
 """Holds an event's message against a pattern; None where it does not match."""
 

@@ -2,14 +2,11 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
 
-from core.cloudwatch.logpatterns.tokens import Kind, PatternError, Reader, Test, comparison, joined
+from core.cloudwatch.logpatterns.tokens import Kind, Matched, PatternError, Reader, Test, comparison, joined
 
 _COLUMN = re.compile(r'"([^"]*)"|\[([^\]]*)\]|(\S+)')
 ELLIPSIS = "..."
-
-Matched = Callable[[str], Any]
 
 
 def parse(pattern: str) -> Callable[[str], Matched | None]:
@@ -21,7 +18,8 @@ def parse(pattern: str) -> Callable[[str], Matched | None]:
         fields = _named(names, texts)
         if fields is None or not all(test(fields) for test in tests):
             return None
-        return lambda reference: fields.get(reference.removeprefix("$"))
+        extracted = {f"${name}": text for name, text in fields.items()}
+        return Matched(lambda reference: fields.get(reference.removeprefix("$")), extracted)
 
     return match
 
@@ -33,7 +31,9 @@ def _columns(pattern: str) -> tuple[list[str], list[Test]]:
     tests: list[Test] = []
     while True:
         name = reader.now
-        if name.text == ELLIPSIS:
+        if name.text in (",", "]"):
+            names.append("")
+        elif name.text == ELLIPSIS:
             reader.take()
             if ELLIPSIS in names:
                 raise PatternError(f"at {name.at + 1}: a pattern has one ... at most")
@@ -49,7 +49,8 @@ def _columns(pattern: str) -> tuple[list[str], list[Test]]:
         reader.expect(",")
     if reader.now.text:
         raise reader.unexpected("the end")
-    return names, tests
+    # Brackets without anything between them stand for any number of columns.
+    return [ELLIPSIS] if names == [""] else names, tests
 
 
 def _name(reader: Reader) -> str:
@@ -66,13 +67,13 @@ def _condition(reader: Reader) -> Test:
 
 
 def _named(names: list[str], texts: list[str]) -> dict[str, str] | None:
-    """Columns by name; None where there are more or fewer of them than names and no ellipsis takes up the rest."""
-    if ELLIPSIS not in names:
-        return dict(zip(names, texts, strict=True)) if len(names) == len(texts) else None
-    at = names.index(ELLIPSIS)
-    after = len(names) - at - 1
-    if len(texts) < at + after:
+    """Columns by name, or by place (from 1) where they have none (API reference, TestMetricFilter: Examples).
+
+    None where there are more or fewer of them than names and no ellipsis takes up the rest.
+    """
+    if ELLIPSIS in names:
+        at = names.index(ELLIPSIS)
+        names = [*names[:at], *[""] * (len(texts) - len(names) + 1), *names[at + 1 :]]
+    if len(names) != len(texts):
         return None
-    return dict(zip(names[:at], texts, strict=False)) | dict(
-        zip(names[at + 1 :], texts[len(texts) - after :], strict=True)
-    )
+    return {name or str(place): text for place, (name, text) in enumerate(zip(names, texts, strict=True), start=1)}

@@ -5,11 +5,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from core.cloudwatch.logpatterns.tokens import Kind, PatternError, Reader, Test, comparison, joined
+from core.cloudwatch.logpatterns.tokens import Kind, Matched, PatternError, Reader, Test, comparison, joined
 
 _STEP = re.compile(r"""\.([^.\[\]]+)|\[(\d+)\]|\[(\*)\]|\['([^']*)'\]|\["([^"]*)"\]""")
-
-Matched = Callable[[str], Any]
 
 
 def parse(pattern: str) -> Callable[[str], Matched | None]:
@@ -21,6 +19,8 @@ def parse(pattern: str) -> Callable[[str], Matched | None]:
     if reader.now.text:
         raise reader.unexpected("the end")
 
+    selectors = reader.of(Kind.SELECTOR)
+
     def match(message: str) -> Matched | None:
         try:
             document = json.loads(message)
@@ -28,9 +28,18 @@ def parse(pattern: str) -> Callable[[str], Matched | None]:
             return None
         if not isinstance(document, dict) or not test(document):
             return None
-        return lambda reference: next((value for value in values(document, reference) if value is not None), None)
+
+        def find(reference: str) -> Any:
+            return next((value for value in values(document, reference) if value is not None), None)
+
+        extracted = {selector: _text(value) for selector in selectors if (value := find(selector)) is not None}
+        return Matched(find, extracted)
 
     return match
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def values(document: Any, selector: str) -> list[Any]:

@@ -2,13 +2,10 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
 
-from core.cloudwatch.logpatterns.tokens import PatternError, unescaped
+from core.cloudwatch.logpatterns.tokens import Matched, PatternError, unescaped
 
 _TERM = re.compile(r'\s*([-?]?)(?:"((?:[^"\\]|\\.)*)"|%((?:[^%\\]|\\.)+)%|([^\s"%]+))(?=\s|$)')
-
-Matched = Callable[[str], Any]
 
 
 def parse(pattern: str) -> Callable[[str], Matched | None]:
@@ -38,11 +35,6 @@ def parse(pattern: str) -> Callable[[str], Matched | None]:
             return None
         if either and not needed and not any(term.search(message) for term in either):
             return None
-        return _nothing
+        return Matched()  # a term has no fields to refer to
 
     return match
-
-
-def _nothing(reference: str) -> Any:
-    """A term has no fields to refer to."""
-    del reference

@@ -1,8 +1,8 @@
 """Splits a filter pattern into tokens, and reads conditions joined with && and || from them."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -58,6 +58,21 @@ def split(pattern: str) -> Iterator[Token]:
         at = found.end()
 
 
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A matched event: looks up what a reference (`$.path` in JSON, `$name` of a column) stands for, None for nothing.
+
+    `extracted` is what TestMetricFilter shows of it, by reference.
+    """
+
+    find: Callable[[str], Any] = lambda _: None
+    extracted: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, reference: str) -> Any:
+        """What a reference stands for."""
+        return self.find(reference)
+
+
 class Reader:
     """The tokens of a pattern, one after the other."""
 
@@ -65,6 +80,10 @@ class Reader:
         self._tokens = list(split(pattern))
         self._next = 0
         self._end = len(pattern)
+
+    def of(self, kind: Kind) -> tuple[str, ...]:
+        """The texts of all tokens of a kind."""
+        return tuple(token.text for token in self._tokens if token.kind is kind)
 
     @property
     def now(self) -> Token:

@@ -21,15 +21,21 @@ _FOLDS: dict[str, Callable[[list[float]], float]] = {
 
 def aggregate(operator: str, vector: Vector, *, parameter: float, labels: Sequence[str], dropped: bool) -> Vector:
     """The aggregation over groups that share the labels, or with `dropped` all labels but those and the name."""
-    groups: dict[Labels, list[Sample]] = {}
-    for sample in vector:
-        key = without(sample.labels, (*labels, METRIC)) if dropped else only(sample.labels, labels)
-        groups.setdefault(key, []).append(sample)
+    groups = grouped(vector, labels=labels, dropped=dropped)
     if operator in ("topk", "bottomk"):
         return tuple(
             Sample(one.labels, one.value) for group in groups.values() for one in _first(operator, group, parameter)
         )
     return tuple(Sample(key, _fold(operator, group, parameter)) for key, group in groups.items())
+
+
+def grouped(vector: Vector, *, labels: Sequence[str], dropped: bool) -> dict[Labels, list[Sample]]:
+    """The samples by the labels that they share."""
+    groups: dict[Labels, list[Sample]] = {}
+    for sample in vector:
+        key = without(sample.labels, (*labels, METRIC)) if dropped else only(sample.labels, labels)
+        groups.setdefault(key, []).append(sample)
+    return groups
 
 
 def _fold(operator: str, group: Sequence[Sample], parameter: float) -> float:

@@ -8,9 +8,11 @@ import math
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from core.cloudwatch.promql.aggregation import aggregate
+from core.cloudwatch.promql import relabelling
+from core.cloudwatch.promql.aggregation import aggregate, grouped
 from core.cloudwatch.promql.arithmetic import SIMPLE, clamped, rounded
 from core.cloudwatch.promql.errors import PromqlError, at
+from core.cloudwatch.promql.functions import DATES
 from core.cloudwatch.promql.operators import operate
 from core.cloudwatch.promql.ranges import OVER, quantile_over_time
 from core.cloudwatch.promql.samples import LOOKBACK_MS, Labels, Point, Sample, Series, Source, Vector, nameless
@@ -66,6 +68,9 @@ class _Evaluation:
                 return -_number(value_)
             case Operation():
                 return operate(expression, self.value(expression.left), self.value(expression.right))
+            case Aggregation("count_values", operand, parameter, without, labels) if parameter is not None:
+                groups = grouped(self._vector(operand), labels=labels, dropped=without)
+                return relabelling.counted(groups, str(self.value(parameter)), expression.position)
             case Aggregation(operator, operand, parameter, without, labels):
                 number = math.nan if parameter is None else _number(self.value(parameter))
                 vector = self._vector(operand)
@@ -110,7 +115,14 @@ class _Evaluation:
             return (Sample((), _number(self.value(arguments[0]))),)
         if name == "absent":
             return _absent(arguments[0], self._vector(arguments[0]))
+        if name in DATES:
+            instants = self._vector(arguments[0]) if arguments else (Sample((), self._now / 1000),)
+            return _mapped(instants, lambda value: relabelling.date_part(name, value), call.position)
         vector = self._vector(arguments[0])
+        if name in ("label_replace", "label_join"):
+            relabel = relabelling.replaced if name == "label_replace" else relabelling.joined
+            texts = [str(self.value(argument)) for argument in arguments[1:]]
+            return _distinct(relabel(vector, texts, call.position), call.position)
         numbers = [_number(self.value(argument)) for argument in arguments[1:]]
         return self._on_vector(call, vector, numbers)
 

@@ -41,7 +41,7 @@ _SIMPLE = (
 SIMPLE = tuple(_SIMPLE.split())
 HISTOGRAM = ("histogram_avg", "histogram_count", "histogram_sum")
 _LATER_RANGE = "absent_over_time mad_over_time ts_of_max_over_time ts_of_min_over_time ts_of_last_over_time"
-_DATES = "day_of_month day_of_week day_of_year days_in_month hour minute month year"
+DATES = ("day_of_month", "day_of_week", "day_of_year", "days_in_month", "hour", "minute", "month", "year")
 
 
 def _later(*arguments: Type, gives: Type = Type.VECTOR, optional: int = 0, repeats: bool = False) -> Signature:
@@ -52,7 +52,7 @@ FUNCTIONS: dict[str, Signature] = {
     **{name: Signature((_M,)) for name in OVER_TIME},
     **{name: Signature((_V,)) for name in (*SIMPLE, *HISTOGRAM)},
     **{name: _later(_M) for name in _LATER_RANGE.split()},
-    **{name: _later(_V, optional=1) for name in _DATES.split()},
+    **{name: Signature((_V,), optional=1) for name in DATES},
     "quantile_over_time": Signature((_S, _M)),
     "absent": Signature((_V,)),
     "clamp": Signature((_V, _S, _S)),
@@ -74,8 +74,8 @@ FUNCTIONS: dict[str, Signature] = {
     "histogram_stddev": _later(_V),
     "histogram_stdvar": _later(_V),
     "info": _later(_V, _V, optional=1),
-    "label_join": _later(_V, _T, _T, _T, optional=1, repeats=True),
-    "label_replace": _later(_V, _T, _T, _T, _T),
+    "label_join": Signature((_V, _T, _T, _T), optional=1, repeats=True),
+    "label_replace": Signature((_V, _T, _T, _T, _T)),
     "predict_linear": _later(_M, _S),
 }
 
@@ -97,7 +97,7 @@ AGGREGATIONS: dict[str, Type | None] = {
 }
 """Each aggregation's parameter, None where it has none."""
 
-LATER_AGGREGATIONS = ("count_values", "limitk", "limit_ratio")
+LATER_AGGREGATIONS = ("limitk", "limit_ratio")
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 SETS = ("and", "or", "unless")

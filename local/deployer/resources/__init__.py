@@ -3,6 +3,7 @@
 from local.deployer.resources import (
     cdk,
     cloudwatch,
+    cloudwatch_rules,
     dynamodb,
     ecr,
     events,
@@ -22,6 +23,7 @@ from local.deployer.resources.kind import Kind
 KINDS: dict[str, Kind] = {
     **cdk.KINDS,
     **cloudwatch.KINDS,
+    **cloudwatch_rules.KINDS,
     **dynamodb.KINDS,
     **ecr.KINDS,
     **events.KINDS,

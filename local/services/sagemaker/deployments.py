@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from local.clock import Order
-from local.services.sagemaker import notices
+from local.services.sagemaker import guardrails, notices
 from local.services.sagemaker.guardrails import Guardrails, Phase
 from local.services.sagemaker.notices import Endpoint
 from local.services.sagemaker.timeline import Step, Timeline
@@ -31,12 +31,22 @@ NO_CAPACITY = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an update goes to. `instance_types` are the configuration's."""
+    """What an update goes to. `instance_types` are the configuration's, `former_types` those of the one before."""
 
     config: str
     variants: list[dict[str, Any]]
     instance_types: frozenset[str]
+    former_types: frozenset[str]
     deployment: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Update:
+    """An update under way."""
+
+    endpoint: Endpoint
+    target: Target
+    rails: Guardrails
 
 
 class Deployments:
@@ -75,32 +85,33 @@ class Deployments:
         self._status(endpoint, "Updating")
         self._run(endpoint, Step(SCALING, lambda: self._status(endpoint, "InService")))
 
-    def update(self, endpoint: Endpoint, target: Target, guardrails: Guardrails) -> None:
+    def update(self, endpoint: Endpoint, target: Target, rails: Guardrails) -> None:
         """Updating through the guardrails' phases; back to the old configuration when one of its alarms fires."""
         now = self._now()
         pending = {"EndpointConfigName": target.config, "StartTime": now, "ProductionVariants": target.variants}
         endpoint.pending_deployment_summary = pending
-        first, *others = guardrails.phases
+        first, *others = rails.phases
         self._enter(endpoint, target.config, first)
         self._status(endpoint, "Updating")
         notices.deployment_change(self._world, endpoint)
+        update = _Update(endpoint, target, rails)
 
         def provisioned(phase: Phase | None) -> None:
             if target.instance_types & self.unavailable:
-                self._roll_back(endpoint, NO_CAPACITY)
-            elif not self._fired(endpoint, guardrails) and phase is not None:
+                self._roll_back(update, NO_CAPACITY)
+            elif not self._fired(update) and phase is not None:
                 self._enter(endpoint, target.config, phase)
                 notices.deployment_change(self._world, endpoint)
             elif phase is None and endpoint.endpoint_status == "Updating":
                 self._finish(endpoint, target)
 
-        waits = [phase.lasts for phase in guardrails.phases]
+        waits = [phase.lasts for phase in rails.phases]
         steps = [
             Step(wait, lambda phase=phase: provisioned(phase))  # type: ignore[misc]
             for wait, phase in zip(waits, [*others, None], strict=True)
         ]
         timeline = self._run(endpoint, *steps)
-        self._watch(endpoint, guardrails, timeline)
+        self._watch(update, timeline)
 
     def complete(self, endpoint: Endpoint) -> None:
         """Let what an endpoint is in the middle of be over at once, for callers that cannot wait."""
@@ -126,39 +137,49 @@ class Deployments:
         timeline = self._running[endpoint.endpoint_name] = Timeline(self._world, steps)
         return timeline
 
-    def _watch(self, endpoint: Endpoint, guardrails: Guardrails, timeline: Timeline) -> None:
+    def _watch(self, update: _Update, timeline: Timeline) -> None:
         """Look at the rollback alarms each whole minute, after their evaluation, and at the time limit."""
-        start = self._world.clock.now()
+        start, limit = self._world.clock.now(), update.rails.timeout
 
         def look() -> None:
             with self._world.lock:
                 if timeline.done:
                     stop()
-                elif guardrails.timeout is not None and self._world.clock.now() - start >= guardrails.timeout:
-                    seconds = int(guardrails.timeout.total_seconds())
-                    self._roll_back(endpoint, f"The deployment took longer than {seconds} seconds.")
+                elif limit is not None and self._world.clock.now() - start >= limit:
+                    seconds = int(limit.total_seconds())
+                    self._roll_back(update, f"The deployment took longer than {seconds} seconds.")
                 else:
-                    self._fired(endpoint, guardrails)
+                    self._fired(update)
 
         first = start.replace(second=0, microsecond=0) + MINUTE
         stop = self._world.clock.every(MINUTE, look, first=first, order=Order.ACTIONS)
 
-    def _fired(self, endpoint: Endpoint, guardrails: Guardrails) -> bool:
+    def _fired(self, update: _Update) -> bool:
         """Roll back when one of the alarms is in ALARM; whether it was so."""
-        names = [name for name in guardrails.alarms if alarm_state(self._world, name) == "ALARM"]
+        names = [name for name in update.rails.alarms if alarm_state(self._world, name) == "ALARM"]
         if names:
-            self._roll_back(endpoint, f"The deployment was rolled back because of alarms: {', '.join(names)}.")
+            self._roll_back(update, f"The deployment was rolled back because of alarms: {', '.join(names)}.")
         return bool(names)
 
-    def _roll_back(self, endpoint: Endpoint, reason: str) -> None:
+    def _roll_back(self, update: _Update, reason: str) -> None:
+        """Go back to the configuration before. A rolling deployment gave up instances, which must be had again."""
+        endpoint = update.endpoint
         self._running[endpoint.endpoint_name].cancel()
-        self._shares.pop(endpoint.endpoint_name, None)
+        _, shifted = self._shares[endpoint.endpoint_name]
+        must_provision = update.rails.rolling and shifted > 0
+        if not must_provision:
+            self._shares.pop(endpoint.endpoint_name)
         self._status(endpoint, "RollingBack", reason)
         notices.deployment_change(self._world, endpoint)
 
         def rolled_back() -> None:
+            failed = must_provision and update.target.former_types & self.unavailable
             endpoint.pending_deployment_summary = None
-            self._status(endpoint, "InService", reason)
+            if failed:
+                self._status(endpoint, "UpdateRollbackFailed", f"{reason} The rollback failed: {NO_CAPACITY}")
+            else:
+                self._shares.pop(endpoint.endpoint_name, None)
+                self._status(endpoint, "InService", reason)
             notices.deployment_change(self._world, endpoint)
 
         self._run(endpoint, Step(ROLLING_BACK, rolled_back))
@@ -166,6 +187,8 @@ class Deployments:
     def _finish(self, endpoint: Endpoint, target: Target) -> None:
         for variant in target.variants:
             variant.pop("VariantStatus", None)
+            if "DesiredInstanceCount" in variant:
+                variant["CurrentInstanceCount"] = variant["DesiredInstanceCount"]
         self._shares.pop(endpoint.endpoint_name, None)
         endpoint.endpoint_config_name, endpoint.production_variants = target.config, target.variants
         endpoint.pending_deployment_summary = None
@@ -178,6 +201,8 @@ class Deployments:
         self._shares[endpoint.endpoint_name] = (config, phase.share)
         for variant in endpoint.pending_deployment_summary["ProductionVariants"]:
             variant["VariantStatus"] = [{"Status": phase.status, "StatusMessage": phase.message, "StartTime": now}]
+            if "DesiredInstanceCount" in variant:
+                variant["CurrentInstanceCount"] = guardrails.instances(phase.share, variant["DesiredInstanceCount"])
         endpoint.last_modified_time = now
 
     def _status(self, endpoint: Endpoint, status: str, reason: str | None = None) -> None:

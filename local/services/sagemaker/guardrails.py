@@ -33,11 +33,15 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Guardrails:
-    """A deployment's phases in order, the alarms that roll it back, and how long it may take altogether."""
+    """A deployment's phases in order, the alarms that roll it back, and how long it may take altogether.
+
+    A `rolling` one gives up instances of the old fleet as it goes.
+    """
 
     phases: tuple[Phase, ...]
     alarms: tuple[str, ...] = ()
     timeout: timedelta | None = None
+    rolling: bool = False
 
 
 def read(deployment: Mapping[str, Any], instances: Sequence[int]) -> Guardrails:
@@ -52,10 +56,16 @@ def read(deployment: Mapping[str, Any], instances: Sequence[int]) -> Guardrails:
         phases=_rolling(rolling, smallest) if rolling else _blue_green(policy, smallest),
         alarms=tuple(each["AlarmName"] for each in deployment.get("AutoRollbackConfiguration", {}).get("Alarms", [])),
         timeout=timedelta(seconds=limit) if limit else None,
+        rolling=bool(rolling),
     )
 
 
-def _blue_green(policy: Mapping[str, Any], instances: int) -> tuple[Phase, ...]:
+def instances(share: float, of: int) -> int:
+    """How many of a fleet's instances a share of it is, rounded up."""
+    return math.ceil(share * of - 1e-9)
+
+
+def _blue_green(policy: Mapping[str, Any], fleet: int) -> tuple[Phase, ...]:
     routing = policy.get("TrafficRoutingConfiguration") or {"Type": "ALL_AT_ONCE"}
     wait = timedelta(seconds=routing.get("WaitIntervalInSeconds", 0))
     shares: list[float]
@@ -63,14 +73,15 @@ def _blue_green(policy: Mapping[str, Any], instances: int) -> tuple[Phase, ...]:
         case "ALL_AT_ONCE":
             shares = []
         case "CANARY":
-            shares = [_fraction(routing, "CanarySize", instances)]
+            shares = [_fraction(routing, "CanarySize", fleet)]
         case "LINEAR":
-            step = _fraction(routing, "LinearStepSize", instances)
+            step = _fraction(routing, "LinearStepSize", fleet)
             shares = [step * number for number in range(1, math.ceil(1 / step - 1e-9))]
         case other:
             raise Refused(f"TrafficRoutingConfiguration.Type is {other!r}; known are ALL_AT_ONCE, CANARY and LINEAR.")
     found = [Phase("Creating", "Creating the new fleet.", PROVISIONING, 0.0)]
-    found += [_baking(wait, "WaitIntervalInSeconds", share) for share in shares]
+    canary = f"canary capacity of {instances(shares[0], fleet)} instance(s)" if routing["Type"] == "CANARY" else ""
+    found += [_baking(wait, "WaitIntervalInSeconds", share, canary) for share in shares]
     ending = timedelta(seconds=policy.get("TerminationWaitInSeconds", 0))
     if ending:
         found.append(_baking(ending, "TerminationWaitInSeconds", 1.0))
@@ -89,10 +100,11 @@ def _rolling(policy: Mapping[str, Any], instances: int) -> tuple[Phase, ...]:
     return tuple(found)
 
 
-def _baking(wait: timedelta, name: str, share: float) -> Phase:
+def _baking(wait: timedelta, name: str, share: float, what: str = "") -> Phase:
+    """`what` has traffic; the words for a canary are AWS's, the others ours."""
     seconds = int(wait.total_seconds())
-    text = f"Baking for {seconds} seconds ({name}) with traffic enabled on {share:.0%} of the new fleet's capacity."
-    return Phase("Baking", text, wait, share)
+    enabled = what or f"{share:.0%} of the new fleet's capacity"
+    return Phase("Baking", f"Baking for {seconds} seconds ({name}) with traffic enabled on {enabled}.", wait, share)
 
 
 def _fraction(policy: Mapping[str, Any], name: str, instances: int) -> float:

@@ -3,6 +3,7 @@
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from local.world import World
 Endpoint = Any
 """moto's FakeEndpoint; what it lacks is put on it under the names that its DescribeEndpoint then shows."""
 
-_STATUS = {"InService": "IN_SERVICE", "OutOfService": "OUT_OF_SERVICE", "RollingBack": "ROLLING_BACK"}
+_WORD = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 def state_change(world: World, endpoint: Endpoint) -> None:
@@ -21,11 +22,11 @@ def state_change(world: World, endpoint: Endpoint) -> None:
 
 def deployment_change(world: World, endpoint: Endpoint) -> None:
     """Tell that a deployment went a step further."""
-    detail = _detail(endpoint) | {"ProductionVariants": [_numbers(v) for v in endpoint.production_variants]}
+    detail = _detail(endpoint) | {"ProductionVariants": endpoint.production_variants}
     pending = getattr(endpoint, "pending_deployment_summary", None)
     if pending is not None:
-        detail["PendingDeploymentSummary"] = _numbers(pending)
-    _emit(world, "SageMaker Endpoint Deployment State Change", detail)
+        detail["PendingDeploymentSummary"] = pending
+    _emit(world, "SageMaker Endpoint Deployment State Change", _whole(detail))
 
 
 def _emit(world: World, detail_type: str, detail: dict[str, Any]) -> None:
@@ -33,7 +34,7 @@ def _emit(world: World, detail_type: str, detail: dict[str, Any]) -> None:
 
 
 def _detail(endpoint: Endpoint) -> dict[str, Any]:
-    """An endpoint: upper-case status, instants as epoch milliseconds."""
+    """An endpoint: upper-case status, numbers with a decimal point, instants as epoch milliseconds."""
     status = endpoint.endpoint_status
     detail = {
         "EndpointName": endpoint.endpoint_name,
@@ -46,7 +47,7 @@ def _detail(endpoint: Endpoint) -> dict[str, Any]:
             }
             for variant in endpoint.production_variants
         ],
-        "EndpointStatus": _STATUS.get(status, status.upper()),
+        "EndpointStatus": _WORD.sub("_", status).upper(),
         "CreationTime": _milliseconds(endpoint.creation_time),
         "LastModifiedTime": _milliseconds(endpoint.last_modified_time),
         "Tags": {tag["Key"]: tag["Value"] for tag in endpoint.tags},
@@ -56,15 +57,16 @@ def _detail(endpoint: Endpoint) -> dict[str, Any]:
     return detail
 
 
-def _numbers(value: Any) -> Any:
+def _whole(value: Any) -> Any:
+    """Whole numbers without a decimal point, as events about deployments have them; instants likewise."""
     if isinstance(value, datetime):
-        return _milliseconds(value)
+        return _whole(_milliseconds(value))
     if isinstance(value, dict):
-        return {key: _numbers(item) for key, item in value.items()}
+        return {key: _whole(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_numbers(item) for item in value]
-    return value
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _milliseconds(instant: datetime) -> float:
-    return instant.replace(tzinfo=UTC).timestamp() * 1000
+    return float(round(instant.replace(tzinfo=UTC).timestamp() * 1000))

@@ -13,7 +13,10 @@ from local.world import World
 
 
 class SageMaker:
-    """One region's endpoints, kept by moto. `jobs` may be changed by tests and demos."""
+    """One region's endpoints, kept by moto. `jobs` may be changed by tests and demos.
+
+    UpdateRollbackFailed, an endpoint in service with both configurations, is left by another update or by deletion.
+    """
 
     def __init__(self, world: World) -> None:
         FakeEndpointConfig.validate_instance_type = _validate_instance_type  # type: ignore[method-assign, assignment]
@@ -126,7 +129,8 @@ class SageMaker:
         for alarm in rails.alarms:
             if not alarm_state(self._world, alarm):
                 raise _invalid(f"AutoRollbackConfiguration names the alarm {alarm!r}, which does not exist.")
-        target = Target(name, variants, self._instance_types(name), deployment)
+        types, former = self._instance_types(name), self._instance_types(endpoint.endpoint_config_name)
+        target = Target(name, variants, types, former, deployment)
         self._deployments.update(endpoint, target, rails)
         return {"EndpointArn": endpoint.arn}
 
@@ -138,11 +142,12 @@ class SageMaker:
         return {}
 
     def _require_settled(self, endpoint: Endpoint) -> None:
-        if endpoint.endpoint_status not in {"InService", "Failed"}:
+        if endpoint.endpoint_status not in {"InService", "Failed", "UpdateRollbackFailed"}:
             raise _invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
 
     def _instance_types(self, config: str) -> frozenset[str]:
-        variants = self._backend().endpoint_configs[config].production_variants
+        found = self._backend().endpoint_configs.get(config)
+        variants = found.production_variants if found is not None else ()
         return frozenset(each["InstanceType"] for each in variants if each.get("InstanceType"))
 
     def _endpoint(self, name: str) -> Endpoint:

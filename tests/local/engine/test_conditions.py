@@ -10,6 +10,7 @@ from botocore.config import Config
 from local import server
 from local.clock import Clock
 from local.duplicates import Delays
+from local.functions.model import Code, Function, Invocation
 from local.world import Conditions
 from tests.local.engine.conftest import ACCOUNT, START, allow
 from tests.local.engine.test_server import ask
@@ -146,3 +147,90 @@ def test_an_event_reaches_its_target_twice(twice):
     assert first != second
     assert sorted(copies) == sorted([first, first, second, second])
     assert url
+
+
+def subscribed(running, name, **attributes):
+    """A topic that delivers to the queue of that name."""
+    sns, sqs = client_of(running, "sns"), client_of(running, "sqs")
+    arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"
+    policy = allow("sns.amazonaws.com", "sqs:SendMessage", arn)
+    url = sqs.create_queue(QueueName=name, Attributes={"Policy": policy, **attributes})["QueueUrl"]
+    fifo = {"FifoTopic": "true", "ContentBasedDeduplication": "true"} if name.endswith(".fifo") else {}
+    topic = sns.create_topic(Name="t.fifo" if fifo else "t", Attributes=fifo)["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    if not fifo:
+        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="a@example.com")
+    return topic, url
+
+
+def test_a_notification_reaches_a_queue_twice_and_a_person_once(twice):
+    topic, url = subscribed(twice, "q")
+    delivered = []
+    send = twice.world.queues.send_by_service
+
+    def tapped(**call):
+        delivered.append(call["body"])
+        return send(**call)
+
+    twice.world.queues.send_by_service = tapped
+
+    for body in "ab":
+        client_of(twice, "sns").publish(TopicArn=topic, Message=body)
+    twice.world.clock.advance(timedelta(minutes=1))
+
+    assert sorted(delivered) == ["a", "a", "b", "b"]
+    assert [message.body for message in twice.world.messages.all()] == ["a", "b"]
+    assert set(read_all(twice, url)) == {"a", "b"}
+
+
+def test_a_fifo_topic_delivers_once_and_in_order(twice):
+    topic, url = subscribed(twice, "q.fifo", FifoQueue="true", ContentBasedDeduplication="true")
+
+    for body in "abc":
+        client_of(twice, "sns").publish(TopicArn=topic, Message=body, MessageGroupId="g")
+    twice.world.clock.advance(timedelta(seconds=0))
+
+    assert read_all(twice, url) == ["a", "b", "c"]
+
+
+def test_a_schedule_fires_twice_with_the_same_event(twice):
+    events = client_of(twice, "events")
+    events.put_rule(Name="tick", ScheduleExpression="rate(5 minutes)")
+    fired = []
+    twice.world.events._targets.deliver = lambda rule, event: fired.append((twice.world.clock.now(), event["id"]))
+
+    twice.world.clock.advance(timedelta(minutes=9))
+
+    (first, one), (second, other) = fired
+    assert one == other
+    assert START + timedelta(minutes=5) <= first < second < START + timedelta(minutes=6)
+
+
+def test_an_asynchronous_invocation_runs_twice(twice, tmp_path):
+    ran = []
+    functions = twice.world.functions
+    path = tmp_path / "package.zip"
+    path.write_bytes(b"")
+    role = f"arn:aws:iam::{ACCOUNT}:role/f"
+    functions.create(Function(name="f", handler="h.h", role_arn=role, code=Code(path, "00" * 32), runtime="python3.14"))
+
+    def invoke(name, payload):
+        ran.append((name, payload))
+        return Invocation(None)
+
+    functions.invoke = invoke
+
+    client_of(twice, "lambda").invoke(FunctionName="f", InvocationType="Event", Payload=b'{"n": 1}')
+    twice.world.clock.advance(timedelta(minutes=1))
+
+    assert ran == [("f", {"n": 1})] * 2
+
+
+def test_a_world_that_is_held_on_to_refuses_a_reset_by_name_and_stays():
+    with server.start(clock=Clock(START), no_reset="a story is being told here") as running:
+        client_of(running, "sqs").create_queue(QueueName="q")
+
+        status, text, _ = ask(f"{running.url}/_mlwarden/reset", {})
+
+        assert (status, json.loads(text)) == (409, {"error": "a story is being told here"})
+        assert len(client_of(running, "sqs").list_queues()["QueueUrls"]) == 1

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -103,6 +104,112 @@ def test_an_endpoint_without_capacity_fails_and_an_update_without_it_goes_back(r
     assert "InsufficientInstanceCapacity" in failed["FailureReason"]
     assert status(sagemaker) == ("InService", "blue")
     assert "InsufficientInstanceCapacity" in sagemaker.describe_endpoint(EndpointName="ranker")["FailureReason"]
+
+
+HALVES: dict[str, Any] = {
+    "RollingUpdatePolicy": {
+        "MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 50},
+        "WaitIntervalInSeconds": 300,
+    },
+    "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "errors"}]},
+}
+
+
+def test_a_rolling_deployment_that_cannot_go_back_stays_with_both_configurations(
+    running, client, sagemaker, make_queue, bodies, advance
+):
+    url, arn = make_queue("events", "events.amazonaws.com")
+    client("events").put_rule(Name="r", EventPattern='{"detail": {"EndpointStatus": ["UPDATE_ROLLBACK_FAILED"]}}')
+    client("events").put_targets(Rule="r", Targets=[{"Id": "q", "Arn": arn}])
+    sagemaker.update_endpoint(EndpointName="ranker", EndpointConfigName="green", DeploymentConfig=HALVES)
+    advance(minutes=3)
+    running.world.sagemaker.unavailable.add("ml.g5.xlarge")
+    client("cloudwatch").set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="too many")
+    advance(minutes=2)
+
+    found = sagemaker.describe_endpoint(EndpointName="ranker")
+    assert status(sagemaker) == ("UpdateRollbackFailed", "blue")
+    assert "errors" in found["FailureReason"]
+    assert "InsufficientInstanceCapacity" in found["FailureReason"]
+    assert running.world.sagemaker.traffic("ranker") == (("blue", 0.5), ("green", 0.5))
+    kinds = [json.loads(body)["detail-type"] for body in bodies(url)]
+    assert kinds == ["SageMaker Endpoint State Change", "SageMaker Endpoint Deployment State Change"]
+
+
+def test_another_update_mends_a_failed_rollback(running, client, sagemaker, advance):
+    sagemaker.update_endpoint(EndpointName="ranker", EndpointConfigName="green", DeploymentConfig=HALVES)
+    advance(minutes=3)
+    running.world.sagemaker.unavailable.add("ml.g5.xlarge")
+    client("cloudwatch").set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="too many")
+    advance(minutes=2)
+
+    sagemaker.update_endpoint(EndpointName="ranker", EndpointConfigName="green")
+    advance(minutes=5)
+
+    assert status(sagemaker) == ("InService", "green")
+    assert running.world.sagemaker.traffic("ranker") == (("green", 1.0),)
+
+
+def test_a_rollback_that_needs_no_instances_does_not_miss_any(running, client, sagemaker, advance):
+    sagemaker.update_endpoint(EndpointName="ranker", EndpointConfigName="green", DeploymentConfig=ONE_AT_FIRST)
+    advance(minutes=3)
+    running.world.sagemaker.unavailable.add("ml.g5.xlarge")
+    client("cloudwatch").set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="too many")
+    advance(minutes=2)
+
+    assert status(sagemaker) == ("InService", "blue")
+
+
+@pytest.mark.parametrize(
+    "policy,message",
+    [
+        (
+            {"TerminationWaitInSeconds": 3601},
+            "Value '3601' at 'deploymentConfig.blueGreenUpdatePolicy.terminationWaitInSeconds' failed to satisfy",
+        ),
+        (
+            {"MaximumExecutionTimeoutInSeconds": 28801},
+            "Member must have value less than or equal to 28800",
+        ),
+        (
+            {"TrafficRoutingConfiguration": {"Type": "CANARY", "WaitIntervalInSeconds": 3601}},
+            "trafficRoutingConfiguration.waitIntervalInSeconds",
+        ),
+        (
+            {"TrafficRoutingConfiguration": {"Type": "SOME", "WaitIntervalInSeconds": 1}},
+            "Member must satisfy enum value set: [ALL_AT_ONCE, CANARY, LINEAR]",
+        ),
+    ],
+)
+def test_waits_and_timeouts_beyond_their_range_are_refused(sagemaker, policy, message):
+    whole = {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}} | policy
+
+    with pytest.raises(ClientError) as caught:
+        sagemaker.update_endpoint(
+            EndpointName="ranker", EndpointConfigName="green", DeploymentConfig={"BlueGreenUpdatePolicy": whole}
+        )
+
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert message in caught.value.response["Error"]["Message"]
+    assert status(sagemaker) == ("InService", "blue")
+
+
+@pytest.mark.parametrize(
+    "operation,params,message",
+    [
+        ("create_model", {"ModelName": "a_b", "ExecutionRoleArn": "arn:aws:iam::123456789012:role/r"}, "[a-zA-Z0-9]"),
+        ("create_model", {"ModelName": "m" * 64, "ExecutionRoleArn": "arn:aws:iam::123456789012:role/r"}, "63"),
+        ("create_model", {"ModelName": "m", "ExecutionRoleArn": "not an arn at all, really"}, "arn:aws"),
+        ("create_endpoint", {"EndpointName": "-x", "EndpointConfigName": "blue"}, "regular expression pattern"),
+        ("list_models", {"SortBy": "Colour"}, "enum value set: [Name, CreationTime]"),
+    ],
+)
+def test_a_call_that_does_not_fit_sagemakers_model_is_refused(sagemaker, operation, params, message):
+    with pytest.raises(ClientError) as caught:
+        getattr(sagemaker, operation)(**params)
+
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert message in caught.value.response["Error"]["Message"]
 
 
 def test_what_sagemaker_refuses_of_endpoints_is_refused(sagemaker):

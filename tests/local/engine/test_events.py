@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.targets import shaped
+from local.inputs import shaped
 from tests.local.engine.conftest import ACCOUNT, START, allow
 
 EVENTS = "events.amazonaws.com"

@@ -110,7 +110,24 @@ def test_a_filter_of_the_same_name_takes_the_place_of_the_first(logs, write, poi
 def test_a_pattern_is_tried_out(logs):
     answer = logs.test_metric_filter(filterPattern="{ $.a = 1 }", logEventMessages=['{"a": 1}', '{"a": 2}'])
 
-    assert [(match["eventNumber"], match["eventMessage"]) for match in answer["matches"]] == [(1, '{"a": 1}')]
+    assert answer["matches"] == [
+        {"eventNumber": 1, "eventMessage": '{"a": 1}', "extractedValues": {"$.a": "1"}},
+    ]
+
+
+def test_a_filter_says_whether_it_is_for_transformed_logs_and_transformers_are_refused_by_name(logs):
+    transformation = {"metricName": "m", "metricNamespace": "App", "metricValue": "1"}
+    more = {"filterPattern": "x", "metricTransformations": [transformation]}
+    for name in ("f", "f2"):
+        logs.put_metric_filter(logGroupName=GROUP, filterName=name, applyOnTransformedLogs=name == "f", **more)
+
+    found = logs.describe_metric_filters(logGroupName=GROUP)["metricFilters"]
+    with pytest.raises(ClientError, match="log transformers are not served here"):
+        logs.put_transformer(logGroupIdentifier=GROUP, transformerConfig=[{"parseJSON": {}}])
+    with pytest.raises(ClientError, match="fieldSelectionCriteria is not served here"):
+        logs.put_metric_filter(logGroupName=GROUP, filterName="g", fieldSelectionCriteria="a", **more)
+
+    assert {each["filterName"]: each["applyOnTransformedLogs"] for each in found} == {"f": True, "f2": False}
 
 
 @pytest.mark.parametrize(

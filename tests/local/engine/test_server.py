@@ -4,6 +4,7 @@ import socket
 import threading
 import urllib.error
 import urllib.request
+from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError
@@ -14,9 +15,11 @@ from local.errors import ServiceError
 from tests.local.engine.conftest import START
 
 
-def ask(url: str, body: object = None, headers: dict[str, str] | None = None) -> tuple[int, str, dict[str, str]]:
+def ask(
+    url: str, body: object = None, headers: dict[str, str] | None = None, method: str | None = None
+) -> tuple[int, str, dict[str, str]]:
     data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers=headers or {})  # noqa: S310  # loopback
+    request = urllib.request.Request(url, data=data, headers=headers or {}, method=method)  # noqa: S310  # loopback
     try:
         with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
             return response.status, response.read().decode(errors="replace"), dict(response.headers)
@@ -226,3 +229,33 @@ def test_two_runs_from_the_same_start_give_the_same_identifiers():
 
     assert first == second
     assert len(set(first)) == 3
+
+
+def test_what_metric_math_reads_elsewhere_is_given_by_a_route(running, client):
+    datums = [{"Timestamp": START.isoformat(), "Value": 7}]
+    route = f"{running.url}/_mlwarden/sources"
+
+    given = ask(route, {"call": "LAMBDA('orders')", "label": "failed", "datums": datums})
+    answer = client("cloudwatch").get_metric_data(
+        MetricDataQueries=[{"Id": "e1", "Expression": "LAMBDA('orders')", "Period": 60}],
+        StartTime=START,
+        EndTime=START + timedelta(minutes=1),
+    )
+
+    assert (given[0], json.loads(given[1])) == (200, {"given": 1})
+    assert [(one["Label"], one["Values"]) for one in answer["MetricDataResults"]] == [("failed", [7.0])]
+
+
+@pytest.mark.parametrize(
+    "body,said",
+    [
+        ({"call": "LAMBDA('f')"}, "the body must be"),
+        ({"call": "LAMBDA(f)", "datums": []}, "call: unexpected 'f' at position 7"),
+        ({"call": "LAMBDA('f')", "datums": [{"Timestamp": "noon", "Value": 1}]}, "datums: "),
+    ],
+)
+def test_a_source_that_is_none_is_refused_by_the_route(running, body, said):
+    status, text, _ = ask(f"{running.url}/_mlwarden/sources", body)
+
+    assert status == 400
+    assert said in json.loads(text)["error"]

@@ -7,6 +7,7 @@ import pytest
 
 from local.clients import Clients
 from local.errors import ServiceError
+from local.faults import Fault
 from local.functions.model import AsyncConfig, Code, Function
 from local.world import World
 from tests.local import templates
@@ -194,3 +195,31 @@ def handle(event, context):
         "arn:aws:ssm:us-east-1:123456789012:parameter/theirs because no identity-based policy allows the "
         "ssm:GetParameter action"
     )
+
+
+CALLS_SQS = """
+import json, os, urllib.request, urllib.error
+
+def handle(event, context):
+    scope = f"{os.environ['AWS_ACCESS_KEY_ID']}/20300101/us-east-1/sqs/aws4_request"
+    headers = {
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}",
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": "AmazonSQS.ListQueues",
+    }
+    request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"], b"{}", headers)
+    try:
+        with urllib.request.urlopen(request) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        return json.loads(error.read())["__type"]
+"""
+
+
+def test_a_functions_calls_meet_faults_too(world: World, admin: Clients, tmp_path: Path) -> None:
+    create(world, tmp_path, CALLS_SQS, role(admin, "r", templates.allow("sqs:ListQueues")))
+    world.faults.add(Fault("sqs", "ListQueues", "ServiceUnavailable", times=1))
+
+    answers = [world.functions.invoke("f", {}).value for _ in range(2)]
+
+    assert answers == ["ServiceUnavailable", 200]

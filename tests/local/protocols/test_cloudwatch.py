@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from datetime import timedelta
 
 import pytest
@@ -178,6 +179,10 @@ def test_an_error_has_the_name_that_the_clients_exceptions_have(client):
         ({"AlarmName": "n" * 256}, "at 'alarmName' failed to satisfy constraint: Member must have length less than"),
         ({"EvaluationPeriods": 0}, "at 'evaluationPeriods' failed to satisfy constraint: Member must have value gr"),
         ({"AlarmActions": ["a"] * 6}, "at 'alarmActions' failed to satisfy constraint: Member must have length less"),
+        (
+            {"Namespace": ":App"},
+            "Value ':App' at 'namespace' failed to satisfy constraint: Member must satisfy regular expression pattern",
+        ),
         ({"AlarmName": None}, "Value null at 'alarmName' failed to satisfy constraint: Member must not be null"),
     ],
 )
@@ -189,6 +194,21 @@ def test_a_broken_constraint_of_the_model_is_told_as_aws_tells_it(client, change
 
     assert refused.value.response["Error"]["Code"] == "ValidationError"
     assert message in refused.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize("protocol, compressed", [(PROTOCOLS[0], False), *((each, True) for each in PROTOCOLS)])
+def test_a_request_of_more_than_a_mebibyte_is_too_large_however_small_it_is_compressed(speaking, protocol, compressed):
+    client = speaking(protocol, disable_request_compression=not compressed)
+    dimensions = [{"Name": "Host", "Value": "h" * 1_000}]
+    datums = [{"MetricName": "m" * 100, "Dimensions": dimensions, "Value": 1.0}] * 900
+    client.put_metric_data(Namespace="App", MetricData=datums[:800])
+
+    with pytest.raises(ClientError) as refused:
+        client.put_metric_data(Namespace="App", MetricData=[*datums, *datums[:100]])
+
+    assert refused.value.response["Error"]["Code"] == "RequestEntityTooLarge"
+    assert re.fullmatch(r"Request size \d+ exceeded 1048576 bytes", refused.value.response["Error"]["Message"])
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
 
 
 def test_an_operation_that_is_not_there_is_an_error_of_the_protocol(client):
