@@ -15,9 +15,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from core import config_checks
-
-SEVERITIES = Literal["critical", "warning", "info"]
+from core import config_checks, config_routing
+from core.config_notifications import Notifications
 
 Level = Annotated[float, Meta(ge=1, le=100, description="percent of the whole, 1 to 100")]
 Rate = Annotated[float, Meta(gt=0, le=100, description="percent of requests")]
@@ -29,14 +28,6 @@ Name = Annotated[
     ),
 ]
 GpuCount = Annotated[int, Meta(ge=0, le=16)]
-
-
-class Subscription(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who is told. `endpoint` by `protocol`: e-mail address, E.164 phone number, https URL or queue ARN."""
-
-    protocol: Literal["email", "sms", "https", "sqs"]
-    endpoint: str
-    severities: Annotated[tuple[SEVERITIES, ...], Meta(min_length=1)] = ("critical", "warning", "info")
 
 
 class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,14 +46,6 @@ class Deployment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         str,
         Meta(pattern=r"^https?://[^\s/]+(/[^\s]*[^\s/])?$", extra={"right": "a URL without / at its end"}),
     ]
-
-
-class Notifications(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long an incident waits for its siblings and evidence before the first message, and who gets it."""
-
-    # SQS DelaySeconds, which holds the first message back, ends at 900.
-    group_wait_seconds: Annotated[int, Meta(ge=0, le=900)] = 30
-    subscriptions: tuple[Subscription, ...] = ()
 
 
 class EndpointThresholds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,7 +138,7 @@ class Recommendations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """mlwarden's own running: how often the dead-man's switch is pressed, how long logs are kept."""
 
-    heartbeat_minutes: Annotated[int, Meta(ge=1, le=60)] = 5
+    heartbeat_minutes: Annotated[int, Meta(ge=1, le=60)] = 1
     # CloudWatch Logs, PutRetentionPolicy.
     log_retention_days: Literal[
         1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
@@ -189,7 +172,10 @@ def load(text: str) -> Config:
     problems = [*_problems(Config, raw, ""), *config_checks.duplicates(raw)]
     if problems:
         raise ConfigError("\n".join(problems))
-    return msgspec.convert(_inherited(raw), Config)
+    config = msgspec.convert(_inherited(raw), Config)
+    if found := config_routing.problems(config.notifications):
+        raise ConfigError("\n".join(found))
+    return config
 
 
 def schema() -> dict[str, Any]:
@@ -219,10 +205,10 @@ def _inherited(raw: dict[str, Any]) -> dict[str, Any]:
 def _problems(kind: Any, value: object, path: str) -> list[str]:
     """Everything wrong with one raw value, by the annotation of the key it stands under."""
     metas: list[Meta] = []
-    if get_origin(kind) is Annotated:
-        kind, *metas = get_args(kind)
     if get_origin(kind) in (Union, types.UnionType):
         kind = next(option for option in get_args(kind) if option is not type(None))
+    if get_origin(kind) is Annotated:
+        kind, *metas = get_args(kind)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _table_problems(kind, value, path)
     if get_origin(kind) is tuple:
@@ -273,8 +259,8 @@ def _choice_problems(choices: tuple[object, ...], value: object, path: str) -> I
 
 def _scalar_problems(kind: type, value: object, path: str, metas: list[Meta]) -> Iterator[str]:
     accepted: tuple[type, ...] = (int, float) if kind is float else (kind,)
-    if isinstance(value, bool) or not isinstance(value, accepted):
-        right = {str: "text in quotes", int: "a whole number", float: "a number"}[kind]
+    if isinstance(value, bool) is not (kind is bool) or not isinstance(value, accepted):
+        right = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false"}[kind]
         yield f"{path}: {_shown(value)} has the wrong type; {right} would be right"
         return
     for meta in metas:
@@ -314,4 +300,4 @@ def _shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, dict | list):
         return "a table" if isinstance(value, dict) else "an array"
-    return config_checks.quoted(value) if isinstance(value, str) else str(value)
+    return config_routing.quoted(value) if isinstance(value, str) else str(value)

@@ -1,16 +1,18 @@
 """Rules of the configuration that no annotation can say: forms by another key, duplicates, mistaken units."""
 
 import difflib
-import json
 import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from core import config_routing
 from core.catalogue.alarm import Subject
 from core.catalogue.instances import TYPES
+from core.config_routing import quoted
 
 if TYPE_CHECKING:
-    from core.config import Agent, Endpoint, Host, Recommendations, Subscription
+    from core.config import Agent, Endpoint, Host, Recommendations
+    from core.config_notifications import Subscription
 
 Finding = tuple[str, str]
 """A key within the table, and what is wrong with it and would be right."""
@@ -27,11 +29,6 @@ _ENDPOINT_FORMS = {
 }
 _RATE = r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)"
 _OWNER = r"[\w.@+=:/-]{0,64}"
-
-
-def quoted(text: str) -> str:
-    """Text as a message shows it: on one line."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def check(struct: object) -> list[Finding]:
@@ -123,6 +120,7 @@ _RULES: dict[str, Callable[[Any], Iterator[Finding]]] = {
     "Host": _host,
     "Agent": _agent,
     "Recommendations": _recommendations,
+    **config_routing.RULES,
 }
 
 

@@ -56,25 +56,47 @@ def _parse(kind: str, text: str) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Router(_Environment):
-    """lambdas/router.py. URLs are SQS queue URLs; `group_wait_seconds` delays the first message of an incident."""
+    """lambdas/router.py. URLs are SQS queue URLs; `topics` maps severity to topic ARN, for when the table is down."""
 
     stage: str
     table: str
     notifications_queue: str
     investigations_queue: str
     dead_letters_queue: str
-    group_wait_seconds: int
+    topics: dict[str, str]
+    runbooks: str
+    audit_days: int
 
 
 @dataclass(frozen=True, slots=True)
 class Notifier(_Environment):
-    """lambdas/notifier.py. `topics` maps severity to topic ARN; `runbooks` is the base URL of the runbooks."""
+    """lambdas/notifier.py. `topics` maps severity to topic ARN; `canary_topic` is nobody's, for the heartbeat.
+
+    `runbooks` is the base URL of the runbooks, `actions_url` that of the page for links that act, or empty; `images` is
+    the bucket for the graphs of chat messages, or empty.
+    """
 
     stage: str
     table: str
     topics: dict[str, str]
+    canary_topic: str
+    notifications_queue: str
     dead_letters_queue: str
     runbooks: str
+    actions_url: str
+    audit_days: int
+    images: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweeper(_Environment):
+    """lambdas/sweeper.py. `prefix` is what the names of this deployment's alarms begin with."""
+
+    stage: str
+    table: str
+    prefix: str
+    events_queue: str
+    notifications_queue: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +106,7 @@ class Responder(_Environment):
     stage: str
     table: str
     dead_letters_queue: str
+    audit_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +116,20 @@ class Recommender(_Environment):
     stage: str
     bucket: str
     topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Actions(_Environment):
+    """lambdas/actions.py. What a person did is kept for `audit_days`."""
+
+    stage: str
+    table: str
+    audit_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Widget(_Environment):
+    """lambdas/widget.py."""
+
+    stage: str
+    table: str

@@ -9,17 +9,24 @@ from aws_lambda_powertools import Logger
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One message of a batch; `source` is its queue's ARN."""
+    """One message of a batch; `source` is its queue's ARN, `receives` how often it was delivered, now included."""
 
     id: str
     body: str
     source: str
+    receives: int = 1
 
 
 def of(event: dict[str, Any]) -> tuple[Record, ...]:
     """The records of an SQS event."""
     return tuple(
-        Record(record["messageId"], record["body"], record.get("eventSourceARN", "")) for record in event["Records"]
+        Record(
+            record["messageId"],
+            record["body"],
+            record.get("eventSourceARN", ""),
+            int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
+        )
+        for record in event["Records"]
     )
 
 
@@ -37,4 +44,4 @@ def each(records: Iterable[Record], work: Callable[[Record], None], log: Logger)
 
 def response(failed: Iterable[str]) -> dict[str, Any]:
     """The partial-batch response that keeps the `failed` records on the queue and lets go of the rest."""
-    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in dict.fromkeys(failed)]}

@@ -4,23 +4,23 @@ What cannot be read becomes a line that says so; only the store's own failures a
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from aws_lambda_powertools import Logger
 
+from core.catalogue.alarm import Subject
 from core.incidents import findings, orders
-from core.incidents import incident as incidents
+from core.incidents.batch import Kept
 from core.incidents.events import MalformedEvent
 from core.incidents.findings import Findings
-from core.incidents.incident import Incident
-from core.incidents.signals import Heartbeat
+from core.incidents.notification import telling
+from core.incidents.orders import Investigate
 from core.settings import Responder
 from lambdas import records
-from lambdas.adapters import cloudwatch, queues, sagemaker, table
+from lambdas.adapters import cloudwatch, flushes, groups, queues, sagemaker
 from lambdas.adapters.attempts import Refused, attempt
-from lambdas.adapters.table import Conflict
 from lambdas.records import Record
 
 BASELINE = timedelta(hours=1)
@@ -45,40 +45,39 @@ def _take(record: Record, settings: Responder, now: datetime) -> None:
         queues.bury(settings.dead_letters_queue, record.body, reason=str(malformed), source=record.source)
         log.warning("record buried", extra={"message_id": record.id, "reason": str(malformed)})
         return
-    if not isinstance(order, Heartbeat):
-        _investigate(order.group, order.incident, settings, now)
+    if isinstance(order, Investigate):
+        _investigate(order, settings, now)
 
 
-def _investigate(group: str, identity: str, settings: Responder, now: datetime) -> None:
-    incident = _wanted(group, identity, settings)
-    if incident is None:
+def _investigate(order: Investigate, settings: Responder, now: datetime) -> None:
+    table, key, identity = settings.table, order.group, order.incident
+    group = groups.group(table, key)
+    if group is None or group.incident != identity or flushes.investigation(table, key, identity) is not None:
         return
-    found = _look_up(incident, now)
-
-    investigation = findings.conclude(incident, found, now=now)
-
-    for _ in range(table.ATTEMPTS):
-        current = _wanted(group, identity, settings)
-        if current is None:
-            return
-        try:
-            table.put(settings.table, incidents.investigated(current, investigation), now=now)
-        except Conflict:
-            continue
-        cause = investigation.cause.confidence.value if investigation.cause else "none"
-        log.info("incident investigated", extra={"group": group, "incident": identity, "cause": cause})
+    subject = _endpoint(groups.members(table, key))
+    if subject is None:
         return
-    raise Conflict(f"{group}: {table.ATTEMPTS} attempts to add the evidence were overtaken")
+    since = group.opened_at or now
+    found = _look_up(subject, since, now)
+    changes = groups.deployments(table, subject.kind, subject.name)
+
+    investigation = findings.conclude(found, changes, since=since, now=now)
+
+    flushes.investigated(table, key, identity, investigation, now=now, audit_days=settings.audit_days)
+    cause = investigation.cause.confidence.value if investigation.cause else "none"
+    log.info("incident investigated", extra={"group": key, "incident": identity, "cause": cause})
 
 
-def _wanted(group: str, identity: str, settings: Responder) -> Incident | None:
-    """The incident, while it is the group's own and nobody has looked yet."""
-    found = table.get(settings.table, group)
-    wanted = found is not None and found.id == identity and found.investigation is None
-    return found if wanted else None
+def _endpoint(members: Iterable[Kept]) -> Subject | None:
+    """The endpoint that the group's worst standing alert is about, one that names a variant first."""
+    standing = [one.alert for one in members if one.alert.stands and one.alert.facts.subject.kind == "endpoint"]
+    if not standing:
+        return None
+    ranked = sorted(standing, key=lambda alert: (not alert.facts.subject.variant, telling(alert)))
+    return ranked[0].facts.subject
 
 
-def _look_up(incident: Incident, now: datetime) -> Findings:
+def _look_up(subject: Subject, since: datetime, now: datetime) -> Findings:
     """Everything that AWS lets us read; the rest by name and reason."""
     missing: list[tuple[str, str]] = []
 
@@ -90,12 +89,12 @@ def _look_up(incident: Incident, now: datetime) -> Findings:
             return None
         return answer
 
-    name = incident.subject.name
+    name = subject.name
     endpoint = read("endpoint", lambda: sagemaker.describe_endpoint(name))
     current = endpoint.config if endpoint else ""
     config = read("endpoint config", lambda: sagemaker.describe_config(current)) if current else None
     others = read("earlier configs", lambda: sagemaker.list_configs(name)) if current else None
-    variant = incident.subject.variant or (endpoint.variants[0].name if endpoint and endpoint.variants else "")
-    start = (incident.since or now) - BASELINE
+    variant = subject.variant or (endpoint.variants[0].name if endpoint and endpoint.variants else "")
+    start = since - BASELINE
     minutes = read("metrics", lambda: cloudwatch.minutes(name, variant, start=start, end=now)) if variant else None
     return Findings(endpoint, config, others or (), minutes or (), tuple(missing))

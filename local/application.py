@@ -1,4 +1,4 @@
-"""The WSGI application of the embedded AWS: control routes, then identity, then own services, then moto."""
+"""The WSGI application of the embedded AWS: control routes, function URLs, then identity, own services, moto."""
 
 import io
 import logging
@@ -13,9 +13,10 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wrappers import Response
 
 from local import answers, control, wire
-from local.access import actions
+from local.access import actions, presigned
 from local.answers import Answer
 from local.errors import ServiceError
+from local.functions import urls
 from local.services import Services
 from local.wire import Call
 from local.world import World
@@ -54,8 +55,12 @@ class Application:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """WSGI."""
         request = Request(environ)
-        ours = request.path.startswith(control.PREFIX)
-        answer = self._control(request) if ours else self._serve(request)
+        if request.path.startswith(control.PREFIX):
+            answer = self._control(request)
+        elif request.path.startswith(urls.PREFIX):
+            answer = urls.respond(self._world, request, self._world.next_id("request"))
+        else:
+            answer = self._serve(request)
         response = Response(answer.body, answer.status)
         response.headers.clear()
         response.headers.extend(answer.headers)
@@ -88,6 +93,8 @@ class Application:
     def _answer(self, call: Call, request: Request, request_id: str) -> Answer:
         world = self._world.at(call.region)
         services = self._services_in(world)
+        if call.service == "s3":
+            presigned.check(request.args, world.clock.now())
         with world.lock:
             world.access.check_request(
                 access_key=call.access_key,

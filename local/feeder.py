@@ -57,10 +57,12 @@ class Feeder:
 
     def _arm(self, mapping: "Mapping", queue: Queue) -> None:
         """Wake at the instant a batch is due, unless something wakes by then already."""
-        due = _batch_due(mapping, queue, self._world.clock.now())
+        now, waking = self._world.clock.now(), self._waking.get(mapping.uuid)
+        if waking is not None and waking <= now:
+            return
+        due = _batch_due(mapping, queue, now)
         if due is None:
             return
-        waking = self._waking.get(mapping.uuid)
         if waking is None or due < waking:
             self._waking[mapping.uuid] = due
             self._world.clock.schedule(due, lambda: self._wake(mapping.uuid, due), Order.DELIVERIES)
@@ -139,11 +141,12 @@ def _batch_due(mapping: "Mapping", queue: Queue, now: datetime) -> datetime | No
     """When the next batch is to be received: at once when full, else the window after the first message."""
     if not queue._messages:
         return None
-    available = sorted(from_milliseconds(max(m.visible_at, m.delayed_until, _sent(m))) for m in queue._messages)
-    ready = sum(1 for instant in available if instant <= now)
+    available = [round(max(m.visible_at, m.delayed_until, _sent(m))) for m in queue._messages]
+    first, present = from_milliseconds(min(available)), now.timestamp() * 1000
+    ready = sum(1 for instant in available if instant <= present)
     if ready >= mapping.batch_size or not mapping.window:
-        return max(available[0], now)
-    return max(available[0] + mapping.window, now)
+        return max(first, now)
+    return max(first + mapping.window, now)
 
 
 def _sent(message: Any) -> float:

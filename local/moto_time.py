@@ -8,6 +8,7 @@ test_moto_hooks.py` holds moto to the shape this relies on.
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import moto.core.utils
@@ -51,7 +52,15 @@ def from_milliseconds(value: float) -> datetime:
 
 
 def _milliseconds() -> int:
-    return round(moto.core.utils.unix_time_millis())
+    """The present as moto counts it; asked for every message of a queue by each look at that queue."""
+    if _clock is None:
+        return round(moto.core.utils.unix_time_millis())
+    return _in_milliseconds(_clock.now())
+
+
+@lru_cache(maxsize=1)
+def _in_milliseconds(instant: datetime) -> int:
+    return round(instant.timestamp() * 1000)
 
 
 # moto compares strictly, which only works where time moves by itself: a message that becomes visible at T would not be

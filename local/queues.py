@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from moto.core.exceptions import ServiceException
+from moto.core.utils import unix_time
 from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 
 from local.clock import Order
@@ -16,6 +17,7 @@ from local.world import World
 
 _add_message: Callable[[Queue, Message], None] = Queue.add_message
 _receive_message: Callable[..., list[Message]] = SQSBackend.receive_message
+_is_valid: Callable[..., bool] = SQSBackend.is_message_valid_based_on_retention_period
 
 _VISIBILITY = {
     "ReceiveMessage",
@@ -48,6 +50,7 @@ class Queues:
 
         Queue.add_message = add_message  # type: ignore[method-assign, assignment]
         SQSBackend.receive_message = _receive_at_once  # type: ignore[method-assign, assignment]
+        SQSBackend.is_message_valid_based_on_retention_period = _is_kept  # type: ignore[method-assign, assignment]
         first = _next_minute(self._world.clock.now())
         self._stop_metrics = self._world.clock.every(
             timedelta(minutes=1), self._publish_metrics, first=first, order=Order.DATUMS
@@ -57,6 +60,7 @@ class Queues:
         """Leave moto's queues as they were."""
         Queue.add_message = _add_message  # type: ignore[method-assign, assignment]
         SQSBackend.receive_message = _receive_message  # type: ignore[method-assign]
+        SQSBackend.is_message_valid_based_on_retention_period = _is_valid  # type: ignore[method-assign]
         self._stop_metrics()
 
     def arrived(self, queue: Queue) -> None:
@@ -169,6 +173,12 @@ def _receive_at_once(
 ) -> list[Message]:
     """moto's receive without the long poll, which would wait for a clock that stands still."""
     return _receive_message(backend, queue_name, count, 0, visibility_timeout, message_attribute_names)
+
+
+def _is_kept(backend: SQSBackend, queue_name: str, message: Message) -> bool:
+    """What moto finds out by counting all messages of the queue, for each message that it gives."""
+    kept_for: int = backend.get_queue(queue_name).message_retention_period  # type: ignore[attr-defined]
+    return bool(kept_for + float(message.sent_timestamp) / 1000 > unix_time())  # type: ignore[arg-type]
 
 
 def _drop_expired(queue: Queue, now: datetime) -> None:

@@ -14,7 +14,7 @@ from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import ThreadedWSGIServer
 
-from local import control, expiry, moto_time
+from local import control, expiry, moto_time, partitions, transactions
 from local.access import Access
 from local.application import Application
 from local.clock import Clock
@@ -142,6 +142,8 @@ class Running:
         self._server.stop()
         self._thread.join()
         moto_time.release()
+        transactions.release()
+        partitions.release()
         _one_world.release()
 
     def __enter__(self) -> Self:
@@ -184,6 +186,8 @@ def start(
             listening.close()
     except BaseException:
         moto_time.release()
+        transactions.release()
+        partitions.release()
         _one_world.release()
         raise
     world.url = f"http://{HOST}:{server.port}"
@@ -207,6 +211,8 @@ def _refuse(why: str) -> datetime:
 def _world(clock: Clock, region: str, conditions: Conditions) -> World:
     BackendDict.reset()
     moto_time.follow(clock)
+    transactions.follow()
+    partitions.follow()
     world = World(clock=clock, region=region, conditions=conditions)
     world.messages = Messages()
     world.access = Access(world)

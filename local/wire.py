@@ -73,14 +73,19 @@ _TARGETS = {
 _UNSIGNED_ACTIONS = {"ConfirmSubscription": "sns", "Unsubscribe": "sns"}
 
 
+def credential(request: Request) -> tuple[str, str, str]:
+    """The access key, region and service, lower case, that a request is signed with; "" each where it is not."""
+    signature = request.headers.get("Authorization") or f"Credential={request.args.get('X-Amz-Credential', '')}"
+    found = _CREDENTIAL.search(signature)
+    return (found[1], found[2], found[3].lower()) if found else ("", "", "")
+
+
 def read(request: Request) -> Call:
     """Which call a request makes, its parameters still to be read; raises ServiceError for a body that is not gzip.
 
     An unsigned request counts as the administrator's. A gzip body is decoded, but for S3, whose objects may be gzip.
     """
-    signature = request.headers.get("Authorization") or f"Credential={request.args.get('X-Amz-Credential', '')}"
-    credential = _CREDENTIAL.search(signature)
-    access_key, region, scope = (credential[1], credential[2], credential[3].lower()) if credential else ("", "", "")
+    access_key, region, scope = credential(request)
     target = request.headers.get("X-Amz-Target", "")
     service = _SIGNING_NAMES.get(scope, scope) or _TARGETS.get(target.split(".")[0], "")
     body = request.get_data(cache=True)

@@ -6,7 +6,6 @@ from pathlib import Path
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
-from core.catalogue import alarms as catalogue
 from core.catalogue import dashboards
 from core.config import Config
 from stacks import deployed, naming
@@ -37,12 +36,18 @@ def build(config: Config, *, outdir: Path | None = None) -> cdk.App:
         alarms=deployed.alarms(config),
         tags=tags,
     )
-    boards = dashboards.compute(config, region=cdk.Aws.REGION, alarm_arn_prefix=naming.alarm_arn_prefix())
+    boards = dashboards.compute(
+        config,
+        region=cdk.Aws.REGION,
+        alarm_arn_prefix=naming.alarm_arn_prefix(),
+        incidents_widget=reactions.widget.function_arn,
+    )
+    actions = {severity: topic.topic_arn for severity, topic in notifications.topics.items()}
     # Rules stand before the alarms whose first change of state they are to see.
     earlier: cdk.Stack = reactions
-    for number, shard in enumerate(divide(catalogue.compute(config), boards), start=1):
+    for number, shard in enumerate(divide(deployed.monitoring(config), boards), start=1):
         name = naming.stack_name(stage, "monitoring" if number == 1 else f"monitoring-{number}")
-        monitoring = MonitoringStack(app, name, shard=shard, runbooks=runbooks, tags=tags)
+        monitoring = MonitoringStack(app, name, shard=shard, runbooks=runbooks, actions=actions, tags=tags)
         monitoring.add_stack_dependency(earlier)
         earlier = monitoring
     AgentStack(app, naming.stack_name(stage, "agent"), config=config, tags=tags)

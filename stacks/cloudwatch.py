@@ -8,17 +8,16 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from core.catalogue.alarm import Alarm, CompositeAlarm, MetricAlarm, MetricStat, Query
+from core.catalogue.alarm import Alarm, CompositeAlarm, Delivery, MetricAlarm, MetricStat, Query, Severity
 from core.catalogue.dashboards import Dashboard
+from stacks import naming
 
 PLAIN_STATISTICS = frozenset({"SampleCount", "Average", "Sum", "Minimum", "Maximum"})
 """What CloudFormation calls Statistic; everything else is an ExtendedStatistic."""
 
 
-def add_alarms(
-    scope: Construct, alarms: Sequence[Alarm], *, runbooks: str, actions: Mapping[str, str] | None = None
-) -> None:
-    """Create the alarms; `actions` maps an alarm's severity to the topic ARN told of ALARM (None: nobody).
+def add_alarms(scope: Construct, alarms: Sequence[Alarm], *, runbooks: str, actions: Mapping[Severity, str]) -> None:
+    """Create the alarms; those with direct delivery tell the topic whose ARN `actions` has for their severity of ALARM.
 
     Nobody is told of OK: CloudWatch runs OK actions on INSUFFICIENT_DATA -> OK too, so each deploy would send one
     message an alarm.
@@ -29,7 +28,7 @@ def add_alarms(
     scope = Construct(scope, "Alarms")
     created: dict[str, cdk.CfnResource] = {}
     for alarm in alarms:
-        topics = [actions[alarm.severity]] if actions is not None else None
+        topics = [actions[alarm.severity]] if alarm.delivery is Delivery.DIRECT else None
         if isinstance(alarm, CompositeAlarm):
             resource: cdk.CfnResource = _composite(scope, alarm, runbooks, topics)
             for child in alarm.children:
@@ -132,7 +131,18 @@ def _composite(
         alarm_rule=alarm.rule,
         alarm_actions=topics,
         tags=_tags(alarm),
+        **_suppressor(alarm),
     )
+
+
+def _suppressor(alarm: CompositeAlarm) -> dict[str, Any]:
+    if not alarm.suppressor:
+        return {}
+    return {
+        "actions_suppressor": naming.alarm_arn_prefix() + alarm.suppressor,
+        "actions_suppressor_wait_period": _seconds(alarm.wait),
+        "actions_suppressor_extension_period": _seconds(alarm.extension),
+    }
 
 
 def _dimensions(stat: MetricStat) -> list[cloudwatch.CfnAlarm.DimensionProperty]:

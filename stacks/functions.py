@@ -16,7 +16,7 @@ TIMEOUT = cdk.Duration.seconds(30)
 """Of the functions that read queues."""
 VISIBILITY = cdk.Duration.seconds(180)
 """Of the queues that functions read: six timeouts, as Lambda's page on SQS event sources asks."""
-MEMORY_MIB = 256
+MEMORY_MIB = 512
 BATCH = 10
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 ARCHITECTURE = lambda_.Architecture.ARM_64
@@ -98,14 +98,19 @@ class Function(Construct):
         """The function's physical name."""
         return self.function.function_name
 
-    def reads(self, queue: sqs.Queue) -> None:
-        """Feed the function from `queue`; its role must allow `consume(queue)`."""
+    def reads(self, queue: sqs.Queue, *, batch: int = BATCH, window: cdk.Duration | None = None, at_once: int) -> None:
+        """Feed the function from `queue`, in at most `at_once` runs at a time; its role must allow `consume(queue)`.
+
+        A batch of more than ten needs a window, the longest that its first message waits for others.
+        """
         lambda_.CfnEventSourceMapping(
             self,
             queue.node.id,
             function_name=self.function.function_name,
             event_source_arn=queue.queue_arn,
-            batch_size=BATCH,
+            batch_size=batch,
+            maximum_batching_window_in_seconds=None if window is None else int(window.to_seconds()),
+            scaling_config=lambda_.CfnEventSourceMapping.ScalingConfigProperty(maximum_concurrency=at_once),
             function_response_types=["ReportBatchItemFailures"],
         )
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
-from core.catalogue.alarm import Alarm, Subject
+from core.catalogue.alarm import Alarm, Severity, Subject
 from core.catalogue.dashboards import Dashboard
 from stacks import cloudwatch
 
@@ -44,9 +44,19 @@ class Shard:
 class MonitoringStack(cdk.Stack):
     """The alarms and dashboards of one shard."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, shard: Shard, runbooks: str, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        shard: Shard,
+        runbooks: str,
+        actions: Mapping[Severity, str],
+        **kwargs: Any,
+    ) -> None:
+        """`actions` are topic ARNs by severity, for the alarms that page by themselves."""
         super().__init__(scope, construct_id, suppress_template_indentation=True, **kwargs)
-        cloudwatch.add_alarms(self, shard.alarms, runbooks=runbooks)
+        cloudwatch.add_alarms(self, shard.alarms, runbooks=runbooks, actions=actions)
         cloudwatch.add_dashboards(self, shard.dashboards)
 
 

@@ -1,5 +1,7 @@
 """What cdk-nag's AwsSolutions rules find and we accept, each with its reason."""
 
+from typing import Any
+
 import aws_cdk as cdk
 from constructs import IConstruct
 
@@ -18,5 +20,7 @@ def shown(stack: cdk.Stack, text: str) -> str:
     return "".join(part if isinstance(part, str) else _token(part) for part in parts)
 
 
-def _token(part: dict[str, str]) -> str:
-    return part["Fn::ImportValue"] if "Fn::ImportValue" in part else f"<{part['Ref']}>"
+def _token(part: dict[str, Any]) -> str:
+    if "Fn::ImportValue" in part:
+        return str(part["Fn::ImportValue"])
+    return f"<{part['Ref'] if 'Ref' in part else '.'.join(part['Fn::GetAtt'])}>"

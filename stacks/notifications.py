@@ -12,11 +12,12 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from core.catalogue.alarm import Severity
-from core.config import Config, Subscription
+from core.config import Config
+from core.config_notifications import Subscription
 from stacks import nag, naming
 
-DUE_INDEX = "due"
-"""The sparse index by which the sweep finds incidents that are due."""
+DUE_INDEX, FIRING_INDEX, OPEN_INDEX = "due", "firing", "open"
+"""The table's sparse indexes: flushes and deliveries that are owed, alerts that fire, incidents that run."""
 REPORTS_KEPT = cdk.Duration.days(400)
 """A report can be held against the same season's of the year before."""
 
@@ -28,6 +29,7 @@ class NotificationsStack(cdk.Stack):
         super().__init__(scope, construct_id, **kwargs)
         self.key = self._key()
         self.topics = {severity: self._topic(severity) for severity in Severity}
+        self.canary = self._canary()
         for subscription in config.notifications.subscriptions:
             self._subscribe(subscription)
         self.table = self._table()
@@ -89,6 +91,10 @@ class NotificationsStack(cdk.Stack):
             )
         return topic
 
+    def _canary(self) -> sns.Topic:
+        """Nobody's topic: each heartbeat ends with a message to it, so that SNS and its key are proven too."""
+        return sns.Topic(self, "Canary", display_name="mlwarden heartbeat", master_key=self.key, enforce_ssl=True)
+
     def _subscribe(self, subscription: Subscription) -> None:
         """One CloudFormation resource a severity; a queue's own policy must let the topic send to it."""
         address = hashlib.sha256(subscription.endpoint.encode()).hexdigest()[:8]
@@ -114,12 +120,17 @@ class NotificationsStack(cdk.Stack):
             ),
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
-        table.add_global_secondary_index(
-            index_name=DUE_INDEX,
-            partition_key=dynamodb.Attribute(name="due_shard", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="due_at", type=dynamodb.AttributeType.STRING),
-            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
-        )
+        for name, partition, sort, projection in (
+            (DUE_INDEX, "due_shard", "due_at", dynamodb.ProjectionType.KEYS_ONLY),
+            (FIRING_INDEX, "firing_shard", "firing_since", dynamodb.ProjectionType.ALL),
+            (OPEN_INDEX, "open_shard", "opened_at", dynamodb.ProjectionType.ALL),
+        ):
+            table.add_global_secondary_index(
+                index_name=name,
+                partition_key=dynamodb.Attribute(name=partition, type=dynamodb.AttributeType.STRING),
+                sort_key=dynamodb.Attribute(name=sort, type=dynamodb.AttributeType.STRING),
+                projection_type=projection,
+            )
         return table
 
     def _reports(self) -> s3.Bucket:

@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.messages import templates as texts
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -60,16 +62,27 @@ def pinned() -> list[tuple[str, str]]:
     return _REQUIREMENT.findall((ROOT / "requirements" / "lambda.txt").read_text())
 
 
-def facts(encoded: str) -> Package:
-    """The layer that tells the functions which alarms are deployed: `mlwarden_deployed/alarms.json`."""
+def facts(*, alarms: str, policy: str, templates: str) -> Package:
+    """The layer that tells the functions what was deployed with them: JSON files in `mlwarden_deployed`."""
     module = '"""What this deployment consists of, written when it was synthesized."""\n'
-    return write(
-        "facts",
-        {
-            "python/mlwarden_deployed/__init__.py": module.encode(),
-            "python/mlwarden_deployed/alarms.json": encoded.encode(),
-        },
-    )
+    files = {"__init__.py": module, "alarms.json": alarms, "policy.json": policy, "templates.json": templates}
+    return write("facts", {f"python/mlwarden_deployed/{name}": text.encode() for name, text in files.items()})
+
+
+def templates(folder: str) -> str:
+    """The users' message templates in a folder, as the functions read them; none for "".
+
+    Raises PackagingError for a folder that is not there and for a template that is broken.
+    """
+    if not folder:
+        return texts.encode(texts.NONE)
+    path = ROOT / folder
+    if not path.is_dir():
+        raise PackagingError(f"notifications.templates: {folder} is not a folder")
+    found = texts.parse({file.name: file.read_text(encoding="utf-8") for file in sorted(path.glob("*.txt"))})
+    if problems := texts.problems(found):
+        raise PackagingError("\n".join(f"notifications.templates: {folder}: {problem}" for problem in problems))
+    return texts.encode(found)
 
 
 def agent() -> Package:

@@ -1,11 +1,9 @@
-"""What happens when an alarm changes: rules, queues, functions, schedules, and the alarms on all of these."""
+"""What happens when an alarm changes: queues, functions, what starts them, and the alarms on all of these."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import aws_cdk as cdk
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
@@ -15,15 +13,20 @@ from core import settings
 from core.catalogue import dashboards, facts, platform
 from core.catalogue.alarm import Alarm, Severity, name_prefix
 from core.config import Config
-from core.incidents.events import ALARM_CHANGE, CONTRIBUTOR_CHANGE, DEPLOYMENT_CHANGE, ENDPOINT_CHANGE, HEARTBEAT
-from stacks import cloudwatch, grants, nag, naming, packaging
+from core.incidents import policyfile
+from stacks import channels, cloudwatch, grants, nag, naming, packaging, schedules
 from stacks.functions import TIMEOUT, VISIBILITY, Function, code, layer
 from stacks.notifications import NotificationsStack
 
-MAX_RECEIVES = 3
+MAX_RECEIVES = 5
+EVENTS_AT_ONCE = 100
+"""Events in a transaction's batch: their alerts and markers fill about two transactions."""
+EVENTS_WINDOW = cdk.Duration.seconds(1)
+"""Batches of more than ten need a window."""
+ROUTERS, NOTIFIERS, RESPONDERS = 4, 5, 10
+"""Runs at a time. Routers and notifiers on one group make one another decide again, so few of them are faster."""
 MESSAGES_KEPT = cdk.Duration.days(14)
 """In a dead-letter queue: the most that SQS allows."""
-SWEEP = cdk.Duration.minutes(1)
 REPORT_TIMEOUT = cdk.Duration.minutes(5)
 """Three services are asked page by page, and nobody waits."""
 
@@ -55,8 +58,15 @@ class ReactionsStack(cdk.Stack):
         self._layers = self._make_layers(alarms)
         self._functions: dict[str, Function] = {}
         self._make_functions()
-        self._make_event_rules()
-        self._make_schedules()
+        schedules.event_rules(self, config, self._events, undelivered=self._undelivered)
+        schedules.schedules(
+            self,
+            config,
+            self._events,
+            sweeper=self._functions["Sweeper"].function,
+            recommender=self._functions["Recommender"].function,
+            undelivered=self._undelivered,
+        )
         self._make_health()
 
     def _queue(self, name: str) -> sqs.Queue:
@@ -83,61 +93,134 @@ class ReactionsStack(cdk.Stack):
         return queue
 
     def _make_functions(self) -> None:
-        stage, wait = self._config.deployment.stage, self._config.notifications.group_wait_seconds
+        stage, stateful = self._config.deployment.stage, self._stateful
+        kept, runbooks = self._config.notifications.audit_days, self._config.deployment.runbooks
         dead = {name: queue.queue_url for name, queue in self._dead_letters.items()}
-        queues, table = self._dead_letters, self._stateful.table.table_name
-        topics = {severity.value: topic.topic_arn for severity, topic in self._stateful.topics.items()}
+        queues, table = self._dead_letters, stateful.table.table_name
+        topics = {severity.value: topic.topic_arn for severity, topic in stateful.topics.items()}
+        policy = policyfile.of(self._config)
+        actions_url = self._make_pages(stage, table, kept)
+        images = channels.images(self, policy)
         router = self._make(
             "Router",
-            "Alarm and endpoint events into incidents",
+            "Events of alarms, endpoints and jobs into alerts and groups",
             settings.Router(
                 stage=stage,
                 table=table,
                 notifications_queue=self._outbox.queue_url,
                 investigations_queue=self._investigations.queue_url,
                 dead_letters_queue=dead["events"],
-                group_wait_seconds=wait,
+                topics=topics,
+                runbooks=runbooks,
+                audit_days=kept,
             ).to_environment(),
             grants.router(
-                self._stateful,
+                stateful,
                 reads=self._events,
                 sends=[self._outbox, self._investigations, queues["events"]],
             ),
         )
         notifier = self._make(
             "Notifier",
-            "Incidents into messages to subscribers",
+            "What is to be told of a group, and the telling of it",
             settings.Notifier(
                 stage=stage,
                 table=table,
                 topics=topics,
+                canary_topic=stateful.canary.topic_arn,
+                notifications_queue=self._outbox.queue_url,
                 dead_letters_queue=dead["notifications"],
-                runbooks=self._config.deployment.runbooks,
+                runbooks=runbooks,
+                actions_url=actions_url,
+                audit_days=kept,
+                images=images.bucket_name if images is not None else "",
             ).to_environment(),
-            grants.notifier(self._stateful, reads=self._outbox, sends=[queues["notifications"]]),
+            [
+                *grants.notifier(stateful, reads=self._outbox, sends=[queues["notifications"]]),
+                *channels.sending(policy),
+                *channels.drawing(images),
+            ],
         )
         responder = self._make(
             "Responder",
-            "Evidence about an endpoint into its incident",
-            settings.Responder(stage=stage, table=table, dead_letters_queue=dead["investigations"]).to_environment(),
-            grants.responder(self._stateful, reads=self._investigations, sends=[queues["investigations"]]),
+            "Evidence about an endpoint for its incident",
+            settings.Responder(
+                stage=stage, table=table, dead_letters_queue=dead["investigations"], audit_days=kept
+            ).to_environment(),
+            grants.responder(stateful, reads=self._investigations, sends=[queues["investigations"]]),
+        )
+        self._make(
+            "Sweeper",
+            "What a queue or an event has lost, each minute",
+            settings.Sweeper(
+                stage=stage,
+                table=table,
+                prefix=name_prefix(stage),
+                events_queue=self._events.queue_url,
+                notifications_queue=self._outbox.queue_url,
+            ).to_environment(),
+            grants.sweeper(stateful, sends=[self._events, self._outbox]),
         )
         recommender = self._make(
             "Recommender",
             "What to run smaller, larger or not at all, as one report",
             settings.Recommender(
                 stage=stage,
-                bucket=self._stateful.reports.bucket_name,
+                bucket=stateful.reports.bucket_name,
                 topic=topics[Severity.INFO],
             ).to_environment(),
-            grants.recommender(self._stateful, failures=self._reports_failed),
+            grants.recommender(stateful, failures=self._reports_failed),
             timeout=REPORT_TIMEOUT,
         )
-        router.reads(self._events)
-        notifier.reads(self._outbox)
-        responder.reads(self._investigations)
+        router.reads(self._events, batch=EVENTS_AT_ONCE, window=EVENTS_WINDOW, at_once=ROUTERS)
+        notifier.reads(self._outbox, at_once=NOTIFIERS)
+        responder.reads(self._investigations, at_once=RESPONDERS)
         recommender.on_failure(self._reports_failed)
-        grants.accept_wildcards(self, self._stateful, notifier=notifier, responder=responder, recommender=recommender)
+        grants.accept_wildcards(self, stateful, self._functions)
+        channels.accept_wildcards(self, notifier, policy, images)
+        self._let_alarms_in(router)
+
+    def _make_pages(self, stage: str, table: str, kept: int) -> str:
+        """What people look at: the incidents' widget and, where it is wanted, the page for links that act; its URL."""
+        self.widget = self._make(
+            "Widget",
+            "The incidents that run, on a dashboard",
+            settings.Widget(stage=stage, table=table).to_environment(),
+            channels.widget(self._stateful),
+        ).function
+        if not self._config.notifications.actions_page:
+            return ""
+        page = self._make(
+            "Actions",
+            "The page on which links of messages act",
+            settings.Actions(stage=stage, table=table, audit_days=kept).to_environment(),
+            channels.actions(self._stateful),
+        )
+        return channels.url(page)
+
+    def _let_alarms_in(self, router: Function) -> None:
+        """Alarms of this account may have the router as their action, and its topics feed the queue of events."""
+        lambda_.CfnPermission(
+            self,
+            "AlarmActions",
+            action="lambda:InvokeFunction",
+            function_name=router.name,
+            principal="lambda.alarms.cloudwatch.amazonaws.com",
+            source_account=cdk.Aws.ACCOUNT_ID,
+            source_arn=naming.alarm_arn_prefix() + "*",
+        )
+        self._events.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="TopicsOfAlarms",
+                principals=[iam.ServicePrincipal("sns.amazonaws.com")],
+                actions=["sqs:SendMessage"],
+                resources=[self._events.queue_arn],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID},
+                    "ArnLike": {"aws:SourceArn": naming.arn("sns", "*")},
+                },
+            )
+        )
 
     def _make(
         self,
@@ -161,72 +244,15 @@ class ReactionsStack(cdk.Stack):
         return self._functions[name]
 
     def _make_layers(self, alarms: Sequence[Alarm]) -> list[lambda_.LayerVersion]:
+        told = packaging.facts(
+            alarms=facts.encode(alarms),
+            policy=policyfile.encode(policyfile.of(self._config)),
+            templates=packaging.templates(self._config.notifications.templates),
+        )
         return [
             layer(self, "Dependencies", packaging.dependencies(), "Powertools and boto3, pinned"),
-            layer(self, "Facts", packaging.facts(facts.encode(alarms)), "The alarms of this deployment"),
+            layer(self, "Facts", told, "The alarms and the policy of this deployment"),
         ]
-
-    def _make_event_rules(self) -> None:
-        prefix = name_prefix(self._config.deployment.stage)
-        for name, description, pattern in (
-            (
-                "AlarmChanges",
-                "This deployment's alarms, and contributors to them, that changed state",
-                events.EventPattern(
-                    source=["aws.cloudwatch"],
-                    detail_type=[ALARM_CHANGE, CONTRIBUTOR_CHANGE],
-                    detail={"alarmName": [{"prefix": prefix}]},
-                ),
-            ),
-            (
-                "EndpointChanges",
-                "SageMaker endpoints that changed state or are being deployed to",
-                events.EventPattern(source=["aws.sagemaker"], detail_type=[ENDPOINT_CHANGE, DEPLOYMENT_CHANGE]),
-            ),
-        ):
-            rule = events.Rule(self, name, description=description, event_pattern=pattern)
-            rule.add_target(targets.SqsQueue(self._events, dead_letter_queue=self._undelivered))
-
-    def _make_schedules(self) -> None:
-        beat = cdk.Duration.minutes(self._config.platform.heartbeat_minutes)
-        sweep = events.Rule(
-            self,
-            "Sweep",
-            description="Finds incidents that are due, should a queue message have been lost",
-            schedule=events.Schedule.rate(SWEEP),
-        )
-        # The next sweep makes up for a lost one, so neither waits nor repeats.
-        sweep.add_target(
-            targets.LambdaFunction(
-                self._functions["Notifier"].function,
-                event=events.RuleTargetInput.from_object({"sweep": True}),
-                dead_letter_queue=self._undelivered,
-                max_event_age=SWEEP,
-                retry_attempts=0,
-            )
-        )
-        heartbeat = events.Rule(
-            self,
-            "Heartbeat",
-            description="The canary whose way to the notifier proves rule, queues and functions",
-            schedule=events.Schedule.rate(beat),
-        )
-        heartbeat.add_target(
-            targets.SqsQueue(
-                self._events,
-                message=events.RuleTargetInput.from_object({"source": "mlwarden", "detail-type": HEARTBEAT}),
-                dead_letter_queue=self._undelivered,
-            )
-        )
-        report = events.Rule(
-            self,
-            "Report",
-            description="When the report of recommendations is made",
-            schedule=events.Schedule.expression(self._config.recommendations.schedule),
-        )
-        report.add_target(
-            targets.LambdaFunction(self._functions["Recommender"].function, dead_letter_queue=self._undelivered)
-        )
 
     def _make_health(self) -> None:
         names = platform.PlatformNames(

@@ -42,6 +42,8 @@ class Delivery(StrEnum):
     """Through the router: joins the subject's incident as a symptom, never announced alone."""
     DIRECT = "direct"
     """The alarm's own SNS action: for mlwarden's own health, where the router may be what is broken."""
+    SILENT = "silent"
+    """Nobody is told: its state is there for other alarms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,11 @@ class MetricAlarm:
 
 @dataclass(frozen=True, slots=True)
 class CompositeAlarm:
-    """An alarm over other alarms' states. `children` are the names `rule` mentions, most telling first."""
+    """An alarm over other alarms' states. `children` are the names `rule` mentions, most telling first.
+
+    While the alarm `suppressor` is in ALARM, nobody is told by the composite itself; `extension` is for how much
+    longer, `wait` how long a composite that alarms waits for its suppressor to.
+    """
 
     name: str
     condition: str
@@ -134,6 +140,9 @@ class CompositeAlarm:
     owner: str
     runbook: str
     delivery: Delivery
+    suppressor: str = ""
+    wait: timedelta = timedelta(minutes=1)
+    extension: timedelta = timedelta(minutes=1)
 
 
 Alarm = MetricAlarm | CompositeAlarm

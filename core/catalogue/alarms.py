@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from core.catalogue import endpoint_alarms, host_alarms, platform
+from core.catalogue import direct, endpoint_alarms, host_alarms, platform
 from core.catalogue.alarm import Alarm
 
 if TYPE_CHECKING:
     from core.config import Config
 
-CONDITIONS: frozenset[str] = frozenset((*endpoint_alarms.CONDITIONS, *host_alarms.CONDITIONS, *platform.CONDITIONS))
+CONDITIONS: frozenset[str] = frozenset(
+    (*endpoint_alarms.CONDITIONS, *host_alarms.CONDITIONS, *platform.CONDITIONS, direct.CONDITION)
+)
 """Every condition an alarm can have; each has a runbook of that name."""
 
 

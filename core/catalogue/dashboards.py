@@ -30,9 +30,14 @@ def dashboard_name(stage: str, subject: Subject) -> str:
     return f"{name_prefix(stage)}{part}"
 
 
-def compute(config: "Config", *, region: str, alarm_arn_prefix: str) -> tuple[Dashboard, ...]:
-    """Fleet, endpoints, hosts; `region` and `alarm_arn_prefix` (which alarm names follow) may be CDK tokens."""
-    canvas = Canvas(region, alarm_arn_prefix)
+def compute(
+    config: "Config", *, region: str, alarm_arn_prefix: str, incidents_widget: str = ""
+) -> tuple[Dashboard, ...]:
+    """Fleet, endpoints, hosts; `region` and `alarm_arn_prefix` (which alarm names follow) may be CDK tokens.
+
+    `incidents_widget` is the ARN of the function that draws the open incidents on the fleet's dashboard.
+    """
+    canvas = Canvas(region, alarm_arn_prefix, incidents_widget)
     stage = config.deployment.stage
     fleet = _chunks(config.endpoints, fleet_dashboard.ENDPOINTS_ON_ONE) or [()]
     hosts = _chunks(config.hosts, host_dashboard.HOSTS_ON_ONE)

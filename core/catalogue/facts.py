@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from core.catalogue.alarm import Alarm, CompositeAlarm, Delivery, Severity, Subject
+from core.catalogue.alarm import Alarm, CompositeAlarm, Delivery, MetricAlarm, Severity, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class Facts:
 
     `threshold` is in CloudWatch's unit: shown as `threshold * scale` with `unit`. A composite has neither,
     nor a comparison, period or datapoints: they are None, empty and 0. `parent` is the composite over it,
-    or "".
+    or "". `measured` is what a host's series are called, instance id or name: events know it by that.
     """
 
     name: str
@@ -34,12 +34,14 @@ class Facts:
     periods: int = 0
     parent: str = ""
     children: tuple[str, ...] = ()
+    measured: str = ""
 
 
 def facts(alarms: Iterable[Alarm]) -> tuple[Facts, ...]:
     """The facts of each alarm, in order."""
     alarms = tuple(alarms)
-    parents = {child: alarm.name for alarm in alarms if isinstance(alarm, CompositeAlarm) for child in alarm.children}
+    composites = (alarm for alarm in alarms if isinstance(alarm, CompositeAlarm) and not alarm.suppressor)
+    parents = {child: alarm.name for alarm in composites for child in alarm.children}
     return tuple(_facts(alarm, parents.get(alarm.name, "")) for alarm in alarms)
 
 
@@ -66,7 +68,15 @@ def _facts(alarm: Alarm, parent: str) -> Facts:
         period_seconds=int(alarm.period.total_seconds()),
         datapoints=alarm.datapoints,
         periods=alarm.periods,
+        measured=_measured(alarm),
     )
+
+
+def _measured(alarm: MetricAlarm) -> str:
+    if alarm.subject.kind != "host":
+        return ""
+    named = (dict(query.stat.dimensions) for query in alarm.queries if query.stat is not None)
+    return next((name for one in named if (name := one.get("InstanceId") or one.get("host"))), "")
 
 
 def encode(alarms: Iterable[Alarm]) -> str:

@@ -34,6 +34,7 @@ def body(config: "Config", endpoints: Sequence["Endpoint"], canvas: Canvas) -> d
     ]
     rows: list[Sequence[Box]] = [
         [widgets.text(_header(config, len(endpoints)), height=2)],
+        widgets.incidents(canvas),
         widgets.lights(canvas, "Endpoint health", parents),
         widgets.lights(canvas, "Host alarms, critical", hosts),
     ]

@@ -11,7 +11,14 @@ from core.catalogue.metric import Display, Emitted, Metric
 if TYPE_CHECKING:
     from core.config import Config
 
-CONDITIONS = ("FunctionErrors", "FunctionThrottles", "DeadLetters", "NotificationsFailed", "HeartbeatMissing")
+CONDITIONS = (
+    "FunctionErrors",
+    "FunctionThrottles",
+    "DeadLetters",
+    "NotificationsFailed",
+    "PipelineHealthy",
+    "HeartbeatMissing",
+)
 
 # What serves reports: its failure can wait for working hours. All else is on a page's way.
 _REPORTING = frozenset({"recommender", "reports"})
@@ -159,7 +166,12 @@ def alarms(config: "Config", names: PlatformNames) -> tuple[MetricAlarm, ...]:
     ]
     dead_letters = [_dead_letters(config, *item) for item in names.dead_letters.items()]
     topics = [_notifications_failed(config, *item) for item in names.topics.items()]
-    return (*functions, *dead_letters, *topics, _heartbeat_missing(config))
+    return (*functions, *dead_letters, *topics, _pipeline_healthy(config), _heartbeat_missing(config))
+
+
+def healthy_name(config: "Config") -> str:
+    """The name of the alarm that is in ALARM while pages reach people through mlwarden's functions."""
+    return _draft(config, "platform").name("PipelineHealthy")
 
 
 def _draft(config: "Config", name: str) -> Draft:
@@ -248,6 +260,29 @@ def _notifications_failed(config: "Config", logical: str, physical: str) -> Metr
     )
 
 
+def _pipeline_healthy(config: "Config") -> MetricAlarm:
+    """In ALARM while heartbeats arrive: what suppresses the composites of core/catalogue/direct.py.
+
+    One beat of two is enough, so that one which is late by a minute changes nothing; two missing end it.
+    """
+    period = config.platform.heartbeat_minutes * MINUTE
+    return _draft(config, "platform").alarm(
+        "PipelineHealthy",
+        "mlwarden's functions work, so critical alarms need not page by themselves",
+        (
+            statistic("beats", HEARTBEAT, (("Stage", config.deployment.stage),), "Sum", period=period),
+            expression("alive", "FILL(beats, 0)", "heartbeats"),
+        ),
+        comparison=Comparison.GREATER_OR_EQUAL,
+        threshold=1.0,
+        datapoints=(1, 2),
+        missing=MissingData.NOT_BREACHING,
+        severity=Severity.INFO,
+        display=HEARTBEAT.display,
+        delivery=Delivery.SILENT,
+    )
+
+
 def _heartbeat_missing(config: "Config") -> MetricAlarm:
     """The dead-man's switch: proves rule, queues, router and notifier together.
 
@@ -264,7 +299,7 @@ def _heartbeat_missing(config: "Config") -> MetricAlarm:
         ),
         comparison=Comparison.LESS,
         threshold=1.0,
-        datapoints=(3, 3),
+        datapoints=(5, 5),
         missing=MissingData.BREACHING,
         severity=Severity.CRITICAL,
         display=HEARTBEAT.display,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from core.catalogue import platform, widgets
+from core.catalogue.alarm import Delivery
 from core.catalogue.draft import MINUTE
 from core.catalogue.metric import Metric
 from core.catalogue.widgets import Canvas, Line, graph, limit, metric_line
@@ -35,7 +36,12 @@ def body(config: "Config", names: platform.PlatformNames, canvas: Canvas) -> dic
     return widgets.body(
         [
             [widgets.text(_header(config), height=3)],
-            widgets.lights(canvas, "Alarms, the heartbeat first", [alarm.name for alarm in reversed(alarms)]),
+            widgets.lights(
+                canvas,
+                "Alarms, the heartbeat first",
+                # One that is there for other alarms is in ALARM while all is well.
+                [alarm.name for alarm in reversed(alarms) if alarm.delivery is not Delivery.SILENT],
+            ),
             [
                 graph(canvas, "Heartbeat", [beats], unit="heartbeats", limits=[limit(heartbeat)]),
                 of(

@@ -33,10 +33,14 @@ SIGNS = {
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """What every widget of a deployment shares; both may be CDK tokens."""
+    """What every widget of a deployment shares; all may be CDK tokens.
+
+    `incidents` is the ARN of the function that draws the open incidents, "" where there is none.
+    """
 
     region: str
     alarm_arn_prefix: str
+    incidents: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,15 @@ def place(rows: Iterable[Sequence[Box]]) -> list[dict[str, Any]]:
 def text(markdown: str, *, height: int) -> Box:
     """Markdown over the whole width."""
     return Box(DASHBOARD_COLUMNS, height, "text", {"markdown": markdown})
+
+
+def incidents(canvas: Canvas) -> list[Box]:
+    """The open incidents, drawn by the deployment's own function; nothing where there is none."""
+    if not canvas.incidents:
+        return []
+    asked = {"refresh": True, "resize": False, "timeRange": False}
+    properties = {"title": "Open incidents", "endpoint": canvas.incidents, "updateOn": asked}
+    return [Box(DASHBOARD_COLUMNS, 5, "custom", properties)]
 
 
 def lights(canvas: Canvas, title: str, alarm_names: Sequence[str]) -> list[Box]:

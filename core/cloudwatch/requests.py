@@ -24,7 +24,7 @@ def request(alarm: Alarm, *, runbooks: str, topics: Mapping[str, str]) -> dict[s
     if alarm.delivery is Delivery.DIRECT:
         common["AlarmActions"] = [topics[alarm.severity]]
     if isinstance(alarm, CompositeAlarm):
-        return common | {"AlarmRule": alarm.rule}
+        return common | {"AlarmRule": alarm.rule} | _suppressor(alarm)
     return (
         common
         | {
@@ -37,6 +37,16 @@ def request(alarm: Alarm, *, runbooks: str, topics: Mapping[str, str]) -> dict[s
         | _warm_up(alarm)
         | _series(alarm.queries)
     )
+
+
+def _suppressor(alarm: CompositeAlarm) -> dict[str, Any]:
+    if not alarm.suppressor:
+        return {}
+    return {
+        "ActionsSuppressor": alarm.suppressor,
+        "ActionsSuppressorWaitPeriod": int(alarm.wait.total_seconds()),
+        "ActionsSuppressorExtensionPeriod": int(alarm.extension.total_seconds()),
+    }
 
 
 def _warm_up(alarm: MetricAlarm) -> dict[str, Any]:

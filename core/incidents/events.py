@@ -1,234 +1,172 @@
-"""Events as EventBridge delivers them, parsed once at the edge into signals.
+"""Events in any shape that they arrive in, parsed once at the edge into signals.
 
-Shapes: AWS's pages `cloudwatch-and-eventbridge` (CloudWatch user guide) and `automating-sagemaker-with-eventbridge`
-(SageMaker developer guide).
+- EventBridge's events: of alarms, SageMaker, EC2, AWS Health, the agent and the canary;
+- the direct Lambda action of an alarm (`alarmData`);
+- an alarm's SNS message as it is (raw delivery), and in SNS's envelope, as SQS gets it or Lambda (`Records`);
+- a record of SQS around any of these.
+
+Which key names tell the shape; the families' modules in `forms` name the pages that describe them.
 """
 
 import json
-import math
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.incidents import instants
-from core.incidents.signals import AlarmSignal, EndpointSignal, EndpointStatus, Heartbeat, State
+from core.incidents.forms import alarms, ec2, faults, health, hyperpod, notices, sagemaker
+from core.incidents.forms.alarms import CONFIGURATION_CHANGE, CONTRIBUTOR_CHANGE
+from core.incidents.forms.alarms import STATE_CHANGE as ALARM_CHANGE
+from core.incidents.forms.fields import Document, MalformedEvent, kind
+from core.incidents.forms.sagemaker import DEPLOYMENT_CHANGE, ENDPOINT_CHANGE
+from core.incidents.signals import Heartbeat, Ignored, Signal
 
-ALARM_CHANGE = "CloudWatch Alarm State Change"
-CONTRIBUTOR_CHANGE = "CloudWatch Alarm Contributor State Change"
-ENDPOINT_CHANGE = "SageMaker Endpoint State Change"
-DEPLOYMENT_CHANGE = "SageMaker Endpoint Deployment State Change"
+__all__ = (
+    "ALARM_CHANGE",
+    "CONFIGURATION_CHANGE",
+    "CONTRIBUTOR_CHANGE",
+    "DEPLOYMENT_CHANGE",
+    "ENDPOINT_CHANGE",
+    "HEARTBEAT",
+    "MalformedEvent",
+    "Parsed",
+    "parse",
+)
+
 HEARTBEAT = "mlwarden heartbeat"
 
-_STATUSES = {status.value.lower(): status for status in EndpointStatus}
-_MISSING = object()
+Parsed = Signal | Heartbeat | Ignored
+
+_scan = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # typeshed leaves it out
+"""`raw_decode` without its wrapper: the value at a place and where it ends; StopIteration where none is."""
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+MAX_ENVELOPES = 4
+"""Around one event: a record of SQS, SNS's envelope in it, and what a replay may add."""
 
 
-class MalformedEvent(Exception):
-    """An event that cannot be understood; the text names the key and what would be right."""
+def parse(event: str | bytes | Mapping[str, Any], *, arn: str = "") -> Parsed:
+    """One event, from its JSON or parsed already; raises MalformedEvent naming the key that is wrong.
 
-
-def parse(text: str) -> AlarmSignal | EndpointSignal | Heartbeat:
-    """One event from its JSON text; raises MalformedEvent naming the key that is wrong.
-
-    Half a surrogate pair, which JSON can say and no message can carry, becomes a question mark.
+    `arn` is the queue's or topic's that carried it: an alarm's message that lacks the alarm's ARN is taken for one of
+    that account and region. Half a surrogate pair, which JSON can say and no message can carry, becomes a question
+    mark.
     """
+    body = _object(event if isinstance(event, (str, bytes)) else json.dumps(event))
+    for _ in range(MAX_ENVELOPES):
+        told = body.get("detail-type")
+        if told is not None:
+            return _event(told, body)
+        inner, carrier = _unwrapped(body)
+        if inner is None:
+            return _other(body, arn)
+        body, arn = _object(inner, "Message") if isinstance(inner, str) else inner, carrier or arn
+    raise MalformedEvent(f"body: more than {MAX_ENVELOPES - 1} envelopes around an event")
+
+
+def _object(text: str | bytes, place: str = "body") -> Document:
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    text = text.strip()
     try:
-        event = json.loads(text)
-        if "\\ud" in text.lower():
-            event = json.loads(json.dumps(event, ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        raise MalformedEvent("body: not JSON") from None
-    if not isinstance(event, dict):
-        raise MalformedEvent(f"body: a JSON object is needed, found {_kind(event)}")
-    match event.get("detail-type"):
-        case str(kind) if kind in {ALARM_CHANGE, CONTRIBUTOR_CHANGE}:
-            return _alarm(event, contributor=kind == CONTRIBUTOR_CHANGE)
-        case str(kind) if kind in {ENDPOINT_CHANGE, DEPLOYMENT_CHANGE}:
-            return _endpoint(event)
-        case str(kind) if kind == HEARTBEAT:
-            return Heartbeat()
-        case str(kind):
-            raise MalformedEvent(f"detail-type: {kind[:80]!r} is not one that the router takes")
-        case _:
-            raise MalformedEvent("detail-type: missing")
+        found, end = _scan(text, 0)
+        if end != len(text):
+            raise MalformedEvent(f"{place}: JSON and something after it")
+        if _SURROGATE.search(text):
+            found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError, StopIteration):
+        raise MalformedEvent(f"{place}: not JSON") from None
+    if not isinstance(found, dict):
+        raise MalformedEvent(f"{place}: a JSON object is needed, found {kind(found)}")
+    return found
 
 
-def _alarm(event: Mapping[str, Any], *, contributor: bool) -> AlarmSignal:
-    detail = _table(event, "detail")
-    state = _table(detail, "detail.state")
-    previous = detail.get("previousState")
-    configuration = detail.get("configuration")
-    configuration = configuration if isinstance(configuration, dict) else {}
-    who = _table(detail, "detail.alarmContributor") if contributor else {}
-    data = _reason_data(state.get("reasonData"))
-    metrics = [entry for entry in configuration.get("metrics") or () if isinstance(entry, dict)]
-    name, dimensions = _first_metric(metrics)
-    return AlarmSignal(
-        account=_text(event, "account"),
-        region=_text(event, "region"),
-        alarm_arn=_alarm_arn(event),
-        alarm_name=_text(detail, "detail.alarmName"),
-        state=_state(state, "detail.state.value"),
-        at=_instant(state, "detail.state.timestamp"),
-        contributor=_text(who, "detail.alarmContributor.id") if contributor else "",
-        previous=_state(previous, "detail.previousState.value") if isinstance(previous, dict) else None,
-        reason=_optional(state, "detail.state.reason"),
-        value=_newest(data),
-        threshold=_number(data.get("threshold")),
-        description=str(configuration.get("description") or ""),
-        metric=name,
-        dimensions=dimensions,
-        attributes=_pairs(who.get("attributes")),
-        tags=_pairs(detail.get("alarmTags")),
-        muted_by=_muted_by(detail, state),
-        queries=json.dumps(metrics, sort_keys=True, separators=(",", ":")) if metrics else "",
-    )
+def _event(told: object, body: Document) -> Parsed:
+    if not isinstance(told, str):
+        raise MalformedEvent(f"detail-type: a text is needed, found {kind(told)}")
+    form = _FORMS.get(told)
+    if form is not None:
+        return form(body)
+    if told in UNHEEDED:
+        return Ignored(told, UNHEEDED[told])
+    raise MalformedEvent(f"detail-type: {told[:80]!r} is not one that the router takes")
 
 
-def _endpoint(event: Mapping[str, Any]) -> EndpointSignal:
-    detail = _table(event, "detail")
-    pending = detail.get("PendingDeploymentSummary")
-    raw = _text(detail, "detail.EndpointStatus")
-    status = _STATUSES.get(raw.replace("_", "").lower())
-    if status is None:
-        known = ", ".join(status.value for status in EndpointStatus)
-        raise MalformedEvent(f"detail.EndpointStatus: {raw[:40]!r} is not a status; known: {known}")
-    changed = "LastModifiedTime" if detail.get("LastModifiedTime") is not None else "CreationTime"
-    return EndpointSignal(
-        account=_text(event, "account"),
-        region=_text(event, "region"),
-        endpoint_arn=_optional(detail, "detail.EndpointArn"),
-        endpoint=_text(detail, "detail.EndpointName"),
-        status=status,
-        at=_instant(detail, f"detail.{changed}"),
-        config=_optional(detail, "detail.EndpointConfigName"),
-        pending_config=str(pending.get("EndpointConfigName") or "") if isinstance(pending, dict) else "",
-        failure=_optional(detail, "detail.FailureReason"),
-    )
+def _other(body: Document, arn: str) -> Parsed:
+    if "alarmData" in body:
+        return alarms.action(body)
+    if notices.is_notice(body):
+        return notices.alarm(body, arn)
+    if body.get("Type") in ("SubscriptionConfirmation", "UnsubscribeConfirmation"):
+        return Ignored(str(body["Type"]), "SNS tells of a subscription, not of an alarm")
+    raise MalformedEvent("detail-type: missing, and no alarmData nor AlarmName with NewStateValue instead")
 
 
-def _alarm_arn(event: Mapping[str, Any]) -> str:
-    resources = event.get("resources")
-    if not isinstance(resources, list) or not resources or not isinstance(resources[0], str):
-        raise MalformedEvent("resources: the alarm's ARN must be its first entry")
-    return resources[0]
+def _unwrapped(body: Document) -> tuple[str | Document | None, str]:
+    """What an envelope holds and the ARN of who delivered it; None for what is no envelope."""
+    if "Records" in body:
+        records = body["Records"]
+        if not isinstance(records, list) or len(records) != 1 or not isinstance(records[0], dict):
+            raise MalformedEvent(f"Records: a list of one record is needed, found {_count(records)}")
+        return records[0], ""
+    if isinstance(sns := body.get("Sns"), dict):
+        return sns, ""
+    if isinstance(text := body.get("body"), str) and "eventSource" in body:
+        return text, str(body.get("eventSourceARN") or "")
+    if body.get("Type") == "Notification" and "Message" in body:
+        if not isinstance(body["Message"], str):
+            raise MalformedEvent(f"Message: a text is needed, found {kind(body['Message'])}")
+        return body["Message"], str(body.get("TopicArn") or "")
+    return None, ""
 
 
-def _reason_data(value: object) -> Mapping[str, Any]:
-    """reasonData is a JSON string inside the JSON; one that does not parse is as good as none."""
-    if not isinstance(value, str):
-        return {}
+def _count(records: object) -> str:
+    return f"{len(records)} entries" if isinstance(records, list) else kind(records)
+
+
+def _heartbeat(body: Document) -> Heartbeat:
     try:
-        data = json.loads(value)
+        return Heartbeat(instants.parse(body.get("time")))
     except ValueError:
-        return {}
-    return data if isinstance(data, dict) else {}
+        return Heartbeat()
 
 
-def _newest(data: Mapping[str, Any]) -> float | None:
-    evaluated = [
-        (str(point.get("timestamp", "")), number)
-        for point in data.get("evaluatedDatapoints") or ()
-        if isinstance(point, dict) and (number := _number(point.get("value"))) is not None
-    ]
-    if evaluated:
-        return max(evaluated)[1]
-    recent = data.get("recentDatapoints")
-    numbers = [_number(point) for point in recent] if isinstance(recent, list) else []
-    return next((number for number in reversed(numbers) if number is not None), None)
+_FORMS: dict[str, Callable[[Document], Parsed]] = {
+    ALARM_CHANGE: alarms.state_change,
+    CONTRIBUTOR_CHANGE: alarms.contributor_change,
+    CONFIGURATION_CHANGE: alarms.configuration_change,
+    ENDPOINT_CHANGE: sagemaker.endpoint,
+    DEPLOYMENT_CHANGE: sagemaker.endpoint,
+    **dict.fromkeys(sagemaker.JOBS, sagemaker.job),
+    sagemaker.PIPELINE_CHANGE: sagemaker.pipeline,
+    sagemaker.STEP_CHANGE: sagemaker.step,
+    sagemaker.MONITORING_CHANGE: sagemaker.monitoring_schedule,
+    hyperpod.CLUSTER_CHANGE: hyperpod.cluster,
+    hyperpod.NODE_HEALTH: hyperpod.node,
+    hyperpod.CLUSTER_EVENT: hyperpod.cluster_event,
+    ec2.SPOT_INTERRUPTION: ec2.interruption,
+    ec2.REBALANCE: ec2.rebalance,
+    ec2.INSTANCE_CHANGE: ec2.instance,
+    health.HEALTH: health.event,
+    health.ABUSE: health.event,
+    faults.AGENT_FAULT: faults.fault,
+    HEARTBEAT: _heartbeat,
+}
 
+_RECORDED = "it records what somebody made or changed, not a fault"
 
-def _first_metric(metrics: Sequence[Mapping[str, Any]]) -> tuple[str, tuple[tuple[str, str], ...]]:
-    for entry in metrics:
-        stat = entry.get("metricStat")
-        metric = stat.get("metric") if isinstance(stat, dict) else None
-        if isinstance(metric, dict):
-            return str(metric.get("name") or ""), _pairs(metric.get("dimensions"))
-    return "", ()
-
-
-def _muted_by(detail: Mapping[str, Any], state: Mapping[str, Any]) -> str:
-    mute = detail.get("muteDetail")
-    if isinstance(mute, dict):
-        return str(mute.get("mutedByArn") or "a mute rule")
-    return str(state.get("actionsSuppressedBy") or "")
-
-
-def _pairs(value: object) -> tuple[tuple[str, str], ...]:
-    """A map, or a list of {name|key, value} in any case, as sorted pairs."""
-    if isinstance(value, dict):
-        return tuple(sorted((str(name), str(content)) for name, content in value.items()))
-    pairs = []
-    for entry in value if isinstance(value, list) else ():
-        if isinstance(entry, dict):
-            lower = {str(key).lower(): content for key, content in entry.items()}
-            pairs.append((str(lower.get("name", lower.get("key", ""))), str(lower.get("value", ""))))
-    return tuple(sorted(pairs))
-
-
-def _last(path: str) -> str:
-    return path.rpartition(".")[2]
-
-
-def _table(parent: Mapping[str, Any], path: str) -> Mapping[str, Any]:
-    value = parent.get(_last(path), _MISSING)
-    if value is _MISSING:
-        raise MalformedEvent(f"{path}: missing")
-    if not isinstance(value, dict):
-        raise MalformedEvent(f"{path}: an object is needed, found {_kind(value)}")
-    return value
-
-
-def _text(parent: Mapping[str, Any], path: str) -> str:
-    value = parent.get(_last(path), _MISSING)
-    if value is _MISSING:
-        raise MalformedEvent(f"{path}: missing")
-    if not isinstance(value, str) or not value:
-        raise MalformedEvent(f"{path}: a text is needed, found {_kind(value)}")
-    return value
-
-
-def _optional(parent: Mapping[str, Any], path: str) -> str:
-    return _text(parent, path) if parent.get(_last(path)) else ""
-
-
-def _state(parent: Mapping[str, Any], path: str) -> State:
-    value = _text(parent, path)
-    try:
-        return State(value)
-    except ValueError:
-        known = ", ".join(state.value for state in State)
-        raise MalformedEvent(f"{path}: {value[:40]!r} is not an alarm state; known: {known}") from None
-
-
-def _instant(parent: Mapping[str, Any], path: str) -> datetime:
-    value = parent.get(_last(path), _MISSING)
-    if value is _MISSING:
-        raise MalformedEvent(f"{path}: missing")
-    try:
-        return instants.parse(value)
-    except ValueError as error:
-        raise MalformedEvent(f"{path}: {error}") from None
-
-
-def _number(value: object) -> float | None:
-    """The number, None for anything else; JSON as Python reads it may hold NaN and numbers beyond floats."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _kind(value: object) -> str:
-    match value:
-        case dict():
-            return "an object"
-        case list():
-            return "a list"
-        case str():
-            return "a text" if value else "an empty text"
-        case _:
-            return json.dumps(value)[:40]
+UNHEEDED: dict[str, str] = {
+    "SageMaker Algorithm State Change": _RECORDED,
+    "SageMaker Endpoint Config State Change": _RECORDED,
+    "SageMaker Feature Group State Change": _RECORDED,
+    "SageMaker Image State Change": _RECORDED,
+    "SageMaker Image Version State Change": _RECORDED,
+    "SageMaker Model Card Export Job State Change": _RECORDED,
+    "SageMaker Model Card State Change": _RECORDED,
+    "SageMaker Model Package State Change": _RECORDED,
+    "SageMaker Model State Change": _RECORDED,
+    "SageMaker Notebook Instance State Change": _RECORDED,
+    "SageMaker Notebook Lifecycle Config State Change": _RECORDED,
+    "AWS API Call via CloudTrail": "it records a call, not what became of it",
+}
+"""Events that are understood and tell of no fault, with the reason: by detail-type."""

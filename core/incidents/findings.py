@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from core.incidents.evidence import Cause, Confidence, Evidence, Impact, Investigation
-from core.incidents.incident import Incident
+from core.incidents.evidence import Cause, Change, Confidence, Evidence, Impact, Investigation
 from core.incidents.signals import EndpointStatus
 from core.messages.figures import age, clock, plain, rounded
 
@@ -91,10 +90,12 @@ class Deployment:
     at: datetime
 
 
-def conclude(incident: Incident, findings: Findings, *, now: datetime) -> Investigation:
-    """Evidence, and a cause where it supports one."""
-    since = incident.since or now
-    deployment = _deployment(incident, findings)
+def conclude(findings: Findings, changes: tuple[Change, ...] = (), *, since: datetime, now: datetime) -> Investigation:
+    """Evidence, and a cause where it supports one.
+
+    `changes` are the deployments that events told of, oldest first; `since` is when the first symptom began.
+    """
+    deployment = _deployment(changes, findings)
     evidence = [
         *_status(findings),
         *_deployed(deployment, findings, since),
@@ -120,13 +121,13 @@ def denial(code: str, message: str) -> str:
     return code
 
 
-def _deployment(incident: Incident, findings: Findings) -> Deployment | None:
+def _deployment(changes: tuple[Change, ...], findings: Findings) -> Deployment | None:
     endpoint = findings.endpoint
     if endpoint is None:
-        known = incident.changes[-1] if incident.changes else None
+        known = changes[-1] if changes else None
         return Deployment(known.config, known.previous, known.at) if known else None
     config = endpoint.pending or endpoint.config
-    told = [change for change in incident.changes if change.config == config]
+    told = [change for change in changes if change.config == config]
     previous = next((change.previous for change in told if change.previous), "")
     if not previous:
         older = [other for other in findings.others if other.name != config and _before(other, findings)]

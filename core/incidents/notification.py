@@ -1,19 +1,27 @@
-"""Whether people are told of an incident now, and why: the decision of Alertmanager's dedup stage.
+"""What is said to a receiver, and why: Alertmanager's dedup decision, and the message's content as one value.
 
-The log entry of the last message is the only memory. `firing` are the fingerprints that announce (muted and context
-alerts never do). Follows Alertmanager's `notify.DedupStage.needsUpdate`.
+The decision follows `notify.DedupStage.needsUpdate`; flapping, digests and ungrouped notices are mlwarden's own.
 """
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from core.catalogue.alarm import Severity
+from core.catalogue.alarm import Severity, Subject
+from core.incidents.alert import Alert
+from core.incidents.evidence import Change, Investigation
+from core.incidents.policy import Pairs
+from core.values import quick
 
-LEASE = timedelta(seconds=60)
-"""How long a claim to send keeps others off: longer than the notifier's time-out; a crash costs one lease."""
+_canonical = json.JSONEncoder(separators=(",", ":")).encode
+
+MAX_LISTED = 50
+"""Alerts that a notification carries in full; the counts tell of the others."""
+MAX_LINES = 10
+"""Groups that a digest names; the counts tell of the others."""
 
 
 class Reason(StrEnum):
@@ -21,54 +29,160 @@ class Reason(StrEnum):
 
     FIRST = "first"
     NEW_ALERTS = "new-alerts"
+    NEW_RESOLVED = "new-resolved"
     ALL_RESOLVED = "all-resolved"
-    NOT_DUE = "not-due"
-    CLAIMED = "claimed"
+    REPEAT = "repeat"
+    FLAPPING = "flapping"
+    """An alert keeps firing and ending: told once, then counted as firing until it settles."""
+    FLAPPING_ENDED = "flapping-ended"
+    """It settled firing."""
+    DIGEST = "digest"
+    """The storm guard's: many groups in one message."""
+    UNGROUPED = "ungrouped"
+    """The state store is down: one alarm's event as it came."""
+    TEST = "test"
+    """To try a receiver."""
+
     UNCHANGED = "unchanged"
     BRIEF = "brief"
-    """Fired and resolved before anyone was told."""
+    """Fired and ended before anyone was told."""
     NOTHING = "nothing"
     """Nothing fires and nobody was told of anything."""
+    NO_RESOLVES = "no-resolves"
+    """All ended, and the receiver takes no ends."""
+    MUTED = "muted"
+    """By a native mute rule, a suppressor or a time interval of the route."""
+    INHIBITED = "inhibited"
+    SILENCED = "silenced"
+    STORM = "storm"
+    """Held back for the digest."""
+    NOT_DUE = "not-due"
 
     @property
     def sends(self) -> bool:
         """Whether a message goes out."""
-        return self in {Reason.FIRST, Reason.NEW_ALERTS, Reason.ALL_RESOLVED}
+        return self in _SENDING
 
 
+_SENDING = frozenset(list(Reason)[:10])
+
+
+@quick
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """What people know: which fingerprints fire, the worst severity so far, and when and by which message."""
+    """What a receiver was last told of a group: fingerprints that fire, that ended and that flap; when; how often.
+
+    `severities` are all that were told of in this incident: its end is for those who were told of its beginning.
+    """
 
     firing: frozenset[str]
-    severity: Severity
+    resolved: frozenset[str]
     at: datetime
-    number: int
+    seq: int
+    severities: tuple[Severity, ...] = ()
+    flapping: frozenset[str] = frozenset()
+
+    @property
+    def severity(self) -> Severity | None:
+        """The worst that was told of."""
+        return worst(self.severities)
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """One notifier's right to send `notification_id` until `until`."""
+class Flaps:
+    """How often an alert has fired since `since`, and how long in all."""
 
-    notification_id: str
-    until: datetime
+    episodes: int
+    in_alarm: timedelta
+    since: datetime
 
 
-def needs_update(entry: LogEntry | None, firing: frozenset[str], severity: Severity | None, *, fired: bool) -> Reason:
-    """Alertmanager's `needsUpdate`, without repeats and partial resolves; `severity` is the worst that fires.
+@dataclass(frozen=True, slots=True)
+class DigestLine:
+    """One group that the storm guard held back: what would have been said of it."""
 
-    `fired` says that something fired since people were last told. A rising severity counts as a new alert.
+    group: str
+    incident: str
+    reason: Reason
+    severity: Severity
+    subject: Subject
+    title: str
+    firing: int
+    resolved: int
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One message to one receiver. Lists are worst first, then oldest, and cut; the counts are whole.
+
+    `labels` are those the group is made by. `symptoms` fire and are never announced on their own account; where all
+    has ended they are those of the incident. `told` are the severities under which this incident was told of, this
+    time included. For a digest, `digest` has the first lines of `digest_count` groups, and the alerts are empty.
     """
-    told = entry.firing if entry else frozenset()
-    if firing and not told:
-        return Reason.FIRST
+
+    id: str
+    incident: str
+    group: str
+    receiver: str
+    reason: Reason
+    at: datetime
+    opened_at: datetime
+    resolved_at: datetime | None
+    severity: Severity
+    labels: Pairs
+    subject: Subject
+    account: str
+    region: str
+    firing: tuple[Alert, ...] = ()
+    resolved: tuple[Alert, ...] = ()
+    symptoms: tuple[Alert, ...] = ()
+    firing_count: int = 0
+    resolved_count: int = 0
+    symptom_count: int = 0
+    next_repeat_at: datetime | None = None
+    investigation: Investigation | None = None
+    changes: tuple[Change, ...] = ()
+    flaps: Flaps | None = None
+    digest: tuple[DigestLine, ...] = ()
+    digest_count: int = 0
+    peaks: tuple[tuple[str, float], ...] = ()
+    """Worst values by fingerprint where they were looked up, in CloudWatch's unit."""
+    told: tuple[Severity, ...] = ()
+    seq: int = 0
+
+
+def needs_update(
+    entry: LogEntry | None,
+    firing: frozenset[str],
+    resolved: frozenset[str],
+    *,
+    repeat: timedelta,
+    now: datetime,
+    send_resolved: bool = True,
+) -> Reason:
+    """Alertmanager's decision, case for case; where it says no, the reason says which no."""
+    if entry is None:
+        if firing:
+            return Reason.FIRST
+        return Reason.BRIEF if resolved else Reason.NOTHING
+    if not firing <= entry.firing:
+        return Reason.NEW_ALERTS if entry.firing else Reason.FIRST
     if not firing:
-        if told:
+        if entry.firing:
+            # Also where ends are not sent: the log must be cleared.
             return Reason.ALL_RESOLVED
-        return Reason.BRIEF if fired else Reason.NOTHING
-    if not firing <= told or (entry and severity and worse(severity, entry.severity)):
-        return Reason.NEW_ALERTS
+        return Reason.BRIEF if resolved else Reason.NOTHING
+    if send_resolved and not resolved <= entry.resolved:
+        return Reason.NEW_RESOLVED
+    if entry.at < now - repeat:
+        return Reason.REPEAT
     return Reason.UNCHANGED
+
+
+def rank(severity: Severity) -> int:
+    """Higher is more severe."""
+    return _RANK[severity]
 
 
 def worse(one: Severity, other: Severity) -> bool:
@@ -76,7 +190,7 @@ def worse(one: Severity, other: Severity) -> bool:
     return _RANK[one] > _RANK[other]
 
 
-def worst(severities: list[Severity]) -> Severity | None:
+def worst(severities: Iterable[Severity]) -> Severity | None:
     """The most severe, None of none."""
     return max(severities, key=_RANK.__getitem__, default=None)
 
@@ -84,7 +198,12 @@ def worst(severities: list[Severity]) -> Severity | None:
 _RANK = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 
 
-def notification_id(group: str, incident: str, firing: frozenset[str], number: int) -> str:
-    """The same for every attempt to send the same message, so that a receiver can drop a second copy."""
-    canonical = json.dumps([group, incident, sorted(firing), number], separators=(",", ":"))
+def telling(alert: Alert) -> tuple[int, float, str]:
+    """Sorts alerts worst first, then oldest."""
+    return -_RANK[alert.facts.severity], alert.starts_at.timestamp() if alert.starts_at else 0.0, alert.fingerprint
+
+
+def notification_id(group: str, firing: Iterable[str], resolved: Iterable[str], seq: int) -> str:
+    """32 hex digits, the same for every attempt to send the same message, so that a receiver can drop a second copy."""
+    canonical = _canonical([group, sorted(firing), sorted(resolved), seq])
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]

@@ -60,6 +60,11 @@ def date(instant: datetime) -> str:
     return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M}Z"
 
 
+def moment(instant: datetime, now: datetime) -> str:
+    """`14:02Z` where that tells the day too, as seen from `now`; else with its date."""
+    return clock(instant) if abs(now - instant) < timedelta(days=1) else date(instant)
+
+
 def age(duration: timedelta) -> str:
     """`45 s`, `6 min`, `2 h 5 min`, `1 d 3 h`; never negative."""
     seconds = max(int(duration.total_seconds()), 0)

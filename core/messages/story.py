@@ -1,36 +1,50 @@
-"""An incident as a message tells it: who leads, which figures, since when. Text and data are both made from this."""
+"""A notification as its message tells it: who leads, which figures, since when. Text and data are made from this."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from core.catalogue.alarm import Delivery, Severity, Subject
 from core.incidents.alert import Alert
-from core.incidents.evidence import Investigation
-from core.incidents.incident import Incident
-from core.incidents.notification import Reason
-from core.messages.figures import Figure, figure
+from core.incidents.evidence import Change
+from core.incidents.labels import Labels
+from core.incidents.notification import Notification, Reason
+from core.messages.figures import Figure, age, figure
+from core.messages.layout import clean
+from core.messages.limits import MAX_FREE, MAX_NAME, MAX_TITLE
 
 MAX_LISTED = 5
+"""Alerts that a message lists; the others are counted."""
+
+DELETED = "alarm deleted"
+"""The reason of an end that no state change told of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One alert as it is told."""
+    """One alert as it is told. `where` is its subject when that is not the message's."""
 
     alarm: str
     title: str
     short: str
     """The title in two or three words."""
+    severity: Severity
+    firing: bool
     since: datetime | None
     until: datetime | None
     value: Figure | None
     threshold: Figure | None
     peak: Figure | None
     below: bool
+    where: str = ""
+    window: str = ""
+    """What is held against the threshold: `over 5 min`, `in 3 of 5 periods of 1 min`."""
     detail: str = ""
-    """A contributor's attributes, or the endpoint's failure."""
+    """A contributor's attributes, or the reason that the source gives."""
+    data_lost_at: datetime | None = None
+    deleted: bool = False
+    """It ended because the alarm is no more."""
 
     @property
     def against(self) -> str:
@@ -53,24 +67,36 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """All that a message says. `lead` is the most telling alert: a composite's first firing child before itself."""
+    """All that a message says. `lead` is the most telling alert: a composite's first firing child before itself.
 
-    incident: str
-    group: str
-    account: str
-    region: str
+    `firing`, `over` and `symptoms` are what the notification carries, the lead first; the counts are of all.
+    """
+
+    told: Notification
     subject: Subject
     severity: Severity
-    reason: Reason
     since: datetime
     until: datetime | None
-    now: datetime
-    lead: Item
-    items: tuple[Item, ...]
+    lead: Item | None
+    firing: tuple[Item, ...]
+    over: tuple[Item, ...]
+    symptoms: tuple[Item, ...]
     owner: str
     runbook: str
+    condition: str
     catalogued: bool
-    investigation: Investigation | None
+    fix: Change | None
+    """The deployment that came before the end of a resolved incident."""
+
+    @property
+    def now(self) -> datetime:
+        """The instant of the decision: ages are told as of it, so that a second attempt says the same."""
+        return self.told.at
+
+    @property
+    def reason(self) -> Reason:
+        """Why the message is sent."""
+        return self.told.reason
 
     @property
     def resolved(self) -> bool:
@@ -83,54 +109,50 @@ class Story:
         return max((self.until or self.now) - self.since, timedelta(0))
 
     @property
-    def listed(self) -> tuple[Item, ...]:
-        """The first few items."""
-        return self.items[:MAX_LISTED]
-
-    @property
-    def unlisted(self) -> int:
-        """How many items are left out."""
-        return len(self.items) - len(self.listed)
+    def where(self) -> str:
+        """The subject in a word: `ranker`, `ranker/blue`."""
+        return place_of(self.subject)
 
 
-def tell(incident: Incident, reason: Reason, *, now: datetime, peaks: Mapping[str, float] | None = None) -> Story:
-    """The story of `incident` for a message sent because of `reason`; `reason.sends` holds.
+def tell(told: Notification) -> Story:
+    """The story of a notification whose reason sends."""
+    resolved = told.reason is Reason.ALL_RESOLVED
+    part = _part(told)
+    head = _head(part)
+    lead = leading(told)
+    subject = lead.facts.subject if lead else told.subject
+    until = told.resolved_at if resolved else None
+    peaks = dict(told.peaks)
 
-    `peaks` are worst values by fingerprint where they were looked up; the alarms themselves tell values only when
-    they change state.
-    """
-    resolved = reason is Reason.ALL_RESOLVED
-    part = incident.during() if resolved else (*incident.announcing, *incident.symptoms)
-    heads = [alert for alert in part if alert.labels.delivery is Delivery.INCIDENT] or list(part)
-    head = heads[0]
-    lead = _lead(head, part)
-    others = [alert for alert in part if alert is not lead and not (alert is head and head.labels.children)]
-    severity = incident.severity or (incident.log.severity if incident.log else head.labels.severity)
-    until = incident.resolved_at if resolved else None
-    items = tuple(_item(alert, (peaks or {}).get(alert.fingerprint)) for alert in (lead, *others))
+    def items(alerts: tuple[Alert, ...]) -> tuple[Item, ...]:
+        others = [one for one in alerts if one is not lead and not (one is head and head.facts.children)]
+        ordered = (lead, *others) if lead is not None and any(one in alerts for one in (lead, head)) else others
+        return tuple(_item(one, peaks, subject, now=told.at) for one in ordered)
+
+    since = min(told.opened_at, told.at)
     return Story(
-        incident=incident.id,
-        group=incident.group,
-        account=incident.account,
-        region=incident.region,
-        subject=lead.labels.subject,
-        severity=severity,
-        reason=reason,
-        since=min(incident.opened_at or now, now),
-        until=min(until, now) if until else None,
-        now=now,
-        lead=items[0],
-        items=items,
-        owner=head.labels.owner or lead.labels.owner,
-        runbook=lead.labels.runbook or head.labels.runbook,
-        catalogued=any(alert.labels.catalogued for alert in part),
-        investigation=incident.investigation,
+        told=told,
+        subject=Subject(subject.kind, clean(subject.name, MAX_NAME), clean(subject.variant, MAX_NAME)),
+        severity=told.severity,
+        since=since,
+        until=max(min(until, told.at), since) if until else None,
+        lead=_item(lead, peaks, subject, now=told.at) if lead else None,
+        firing=items(told.firing),
+        over=items(told.resolved),
+        symptoms=tuple(_item(one, peaks, subject, now=told.at) for one in told.symptoms if one is not lead),
+        owner=clean(_first(one.facts.owner for one in (head, lead) if one), MAX_NAME),
+        runbook=_first(one.facts.runbook for one in (lead, head) if one),
+        condition=lead.facts.condition if lead else "",
+        catalogued=any(alert.facts.catalogued for alert in part),
+        fix=_fix(told) if resolved else None,
     )
 
 
-def measured(incident: Incident) -> tuple[Alert, ...]:
-    """The resolved alerts that a message lists and whose series can be asked for."""
-    return tuple(alert for alert in incident.during() if alert.queries and not alert.firing)[:MAX_LISTED]
+def leading(told: Notification) -> Alert | None:
+    """The most telling alert: a composite's first firing child before itself; None where none is listed."""
+    part = _part(told)
+    head = _head(part)
+    return _lead(head, part) if head else None
 
 
 def words(condition: str) -> str:
@@ -139,32 +161,80 @@ def words(condition: str) -> str:
     return " ".join(part if re.fullmatch("[A-Z]{2,}s?", part) else part.lower() for part in parts)
 
 
+def place_of(subject: Subject) -> str:
+    """`ranker`, or `ranker/blue` where the variant tells something."""
+    variant = clean(subject.variant, MAX_NAME)
+    name = clean(subject.name, MAX_NAME)
+    return f"{name}/{variant}" if variant not in {"", "AllTraffic"} else name
+
+
+def measured(told: Notification) -> tuple[Alert, ...]:
+    """The ended alerts that a message lists and whose series can be asked for the peak."""
+    over = (*told.resolved, *told.symptoms)
+    return tuple(alert for alert in over if alert.queries and not alert.firing)[:MAX_LISTED]
+
+
+def _part(told: Notification) -> tuple[Alert, ...]:
+    return (*(told.resolved if told.reason is Reason.ALL_RESOLVED else told.firing), *told.symptoms)
+
+
+def _head(part: tuple[Alert, ...]) -> Alert | None:
+    return next((one for one in part if one.facts.delivery is Delivery.INCIDENT), part[0] if part else None)
+
+
 def _lead(head: Alert, part: tuple[Alert, ...]) -> Alert:
     by_name = {alert.source: alert for alert in reversed(part)}
-    return next((by_name[child] for child in head.labels.children if child in by_name), head)
+    return next((by_name[child] for child in head.facts.children if child in by_name), head)
 
 
-def _item(alert: Alert, peak: float | None) -> Item:
-    worse = min if alert.labels.below else max
-    seen = [value for value in (alert.peak, peak) if value is not None]
-    display = alert.labels.display
-    threshold = alert.labels.threshold
-    value = figure(alert.value, display)
+def _first(texts: Iterable[str]) -> str:
+    return next((text for text in texts if text), "")
+
+
+def _fix(told: Notification) -> Change | None:
+    """The last deployment between the beginning and the end: the likeliest to have ended it."""
+    end = told.resolved_at or told.at
+    within = [change for change in told.changes if told.opened_at < change.at <= end]
+    return max(within, key=lambda change: change.at, default=None)
+
+
+def _item(alert: Alert, peaks: Mapping[str, float], subject: Subject, *, now: datetime) -> Item:
+    facts = alert.facts
+    worse = min if facts.below else max
+    seen = [value for value in (alert.peak, peaks.get(alert.fingerprint)) if value is not None]
+    value = figure(alert.value, facts.display)
+    since = min(alert.starts_at, now) if alert.starts_at else None
+    ended = alert.ends_at if not alert.firing else None
     return Item(
-        alarm=alert.source,
-        title=alert.labels.title,
-        short=words(alert.labels.condition) or alert.labels.title,
-        since=alert.starts_at,
-        until=alert.ends_at,
+        alarm=clean(alert.source, MAX_NAME),
+        title=clean(facts.title, MAX_TITLE) or clean(alert.source, MAX_TITLE),
+        short=words(facts.condition) or clean(facts.title, MAX_TITLE) or clean(alert.source, MAX_TITLE),
+        severity=facts.severity,
+        firing=alert.stands,
+        since=since,
+        until=max(min(ended, now), since or ended) if ended else None,
         value=value,
-        threshold=figure(threshold, display) if value is not None else None,
-        peak=figure(worse(seen) if seen else None, display),
-        below=alert.labels.below,
-        detail=_detail(alert),
+        threshold=figure(facts.threshold, facts.display) if value is not None else None,
+        peak=figure(worse(seen) if seen else None, facts.display),
+        below=facts.below,
+        window=_window(facts),
+        where=place_of(facts.subject) if facts.subject != subject else "",
+        detail=_detail(alert, shown=value is not None),
+        data_lost_at=min(alert.data_lost_at, now) if alert.data_lost_at else None,
+        deleted=not alert.firing and alert.reason == DELETED,
     )
 
 
-def _detail(alert: Alert) -> str:
+def _window(facts: Labels) -> str:
+    """`over 5 min`, `in 3 of 5 periods of 1 min`; empty where it is not known."""
+    if not facts.period_seconds or not facts.periods:
+        return ""
+    period = age(timedelta(seconds=facts.period_seconds))
+    return f"over {period}" if facts.periods == 1 else f"in {facts.datapoints} of {facts.periods} periods of {period}"
+
+
+def _detail(alert: Alert, *, shown: bool) -> str:
+    """A contributor's attributes; else why it fires, where no figure says so."""
     if alert.attributes:
-        return ", ".join(f"{name} {value}" for name, value in alert.attributes)
-    return alert.reason if alert.firing and not alert.arn else ""
+        return clean(", ".join(f"{name} {value}" for name, value in alert.attributes), MAX_FREE)
+    return "" if shown or not alert.stands else clean(alert.reason, MAX_FREE)

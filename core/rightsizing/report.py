@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from core.incidents import instants
-from core.messages import layout
+from core.messages import graphemes, layout
 from core.messages.figures import date, plain
+from core.messages.limits import MAX_FIRST_LINE, MAX_SUBJECT
 from core.rightsizing.recommendation import Action, Answer, Recommendation, Source
 
 MAX_LISTED = 20
@@ -86,19 +87,19 @@ def data(report: Report) -> dict[str, Any]:
 
 def subject(report: Report) -> str:
     """The mail's subject."""
-    return layout.shorten(layout.ascii_only(f"[INFO] {_headline(report)} - {report.stage}"), layout.MAX_SUBJECT)
+    return graphemes.shorten(layout.ascii_only(f"[INFO] {_headline(report)} - {report.stage}"), MAX_SUBJECT)
 
 
 def text(report: Report, *, location: str) -> str:
     """The mail's text; `location` is where the whole report lies."""
-    lines = [layout.shorten(f"INFO {_headline(report)}, as of {date(report.at)}", layout.MAX_FIRST_LINE)]
+    lines = [graphemes.shorten(f"INFO {_headline(report)}, as of {date(report.at)}", MAX_FIRST_LINE)]
     for number, found in enumerate(report.recommendations[:MAX_LISTED], start=1):
         lines += ["", *layout.paragraph(f"{number}. {_title(found)}", hanging="   ")]
         lines += [line for fact in _facts(found) for line in layout.paragraph(fact, indent="   - ", hanging="     ")]
     unlisted = len(report.recommendations) - MAX_LISTED
     if unlisted > 0:
         lines += ["", f"+{unlisted} more in the report"]
-    lines += layout.section("NOT SAID", layout.bullets(list(report.notes)))
+    lines += layout.section("NOT SAID", layout.bullets(report.notes))
     lines += ["", "REPORT", location]
     return "\n".join(lines) + "\n"
 

@@ -120,6 +120,27 @@ class Access:
         verdict = policy.evaluate(trust or (), asked, of_resource=True).verdict
         return verdict in {Verdict.ALLOWED, Verdict.DELEGATED}
 
+    def check_url(self, *, function_arn: str, auth_type: str, access_key: str | None) -> None:
+        """Raise ServiceError unless a function may be asked at its URL: by anybody (None), or by a key's role.
+
+        Both actions are needed since October 2025. https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+        """
+        through = {"lambda:FunctionUrlAuthType": (auth_type,)}
+        needs = (
+            actions.Need("lambda:InvokeFunctionUrl", function_arn, through),
+            actions.Need("lambda:InvokeFunction", function_arn, {"lambda:InvokedViaFunctionUrl": ("true",)}),
+        )
+        identity = self._identities.get(access_key) if access_key is not None else None
+        if access_key is not None and identity is None:
+            return
+        with self._world.lock:
+            for need in needs:
+                if identity is not None:
+                    self._need(identity, "lambda", need)
+                else:
+                    who = Principal("anonymous", "anonymous")
+                    self._service_may(who, need.action, function_arn, {**self._context(who), **need.context})
+
     def check_service(self, *, principal: str, action: str, resource_arn: str, source_arn: str) -> None:
         """Raise ServiceError unless the resource's policy lets a service deliver, and its key's policy too.
 

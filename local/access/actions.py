@@ -167,6 +167,13 @@ def _ssm(operation: str, params: Params, scope: Scope) -> tuple[Need, ...]:
     return (Need(f"ssm:{operation}", "*"),)
 
 
+def _secretsmanager(operation: str, params: Params, scope: Scope) -> tuple[Need, ...]:
+    secret = str(params.get("SecretId") or "*")
+    if secret != "*" and not secret.startswith("arn:"):
+        secret = scope.arn("secretsmanager", f"secret:{secret}")
+    return (Need(f"secretsmanager:{operation}", secret),)
+
+
 def _logs(operation: str, params: Params, scope: Scope) -> tuple[Need, ...]:
     if not (group := params.get("logGroupName")):
         return (Need(f"logs:{operation}", "*"),)
@@ -245,6 +252,7 @@ _MAPPERS: dict[str, Mapper] = {
     "logs": _logs,
     "s3": _s3,
     "sagemaker": _sagemaker,
+    "secretsmanager": _secretsmanager,
     "sns": _sns,
     "sqs": _sqs,
     "ssm": _ssm,

@@ -1,24 +1,26 @@
-"""What people would be told: alarm events into incidents and messages, by the functions' own pure parts.
+"""What people would be told: alarm events into notifications and messages, by the functions' own pure parts.
 
-The router's and notifier's steps without queues and table: events of one instant are folded together, a flush happens
-when it is due. The responder does not run: there is no impact, cause or peak in the texts.
+The router's and notifier's steps without queues and table, on the stage's clock: events of one instant are taken
+together, every flush and digest runs when it is due. The responder does not run: there is no impact or cause in
+the texts. Messages to topics are written; other channels are not.
 """
 
 import json
-from datetime import timedelta
+from datetime import datetime
 
 from core.alarmtests.record import Told
-from core.catalogue.alarm import Severity
-from core.incidents import batch, events, labels
-from core.incidents import incident as incidents
-from core.incidents.batch import Arrival
-from core.incidents.incident import Incident
+from core.incidents import events, policyfile
+from core.incidents.engine import Engine
+from core.incidents.labels import Sources
+from core.incidents.notification import Notification, Reason
+from core.incidents.policy import ChannelKind
 from core.incidents.signals import AlarmSignal
-from core.messages import mail, story
-from core.messages.mail import Place
+from core.messages import message, templates
+from core.messages.place import Place
 from local.alarmtests.sources import Alarms
 from local.alarmtests.stage import Event, Stage
 from local.clock import Order
+from stacks import packaging
 
 TAKEN = (events.ALARM_CHANGE, events.CONTRIBUTOR_CHANGE)
 
@@ -28,14 +30,17 @@ class Mailbox:
 
     def __init__(self, stage: Stage, alarms: Alarms) -> None:
         """`alarms` are a configuration's."""
-        if alarms.config is None or alarms.facts is None:
+        config = alarms.config
+        if config is None or alarms.facts is None:
             raise ValueError("messages are written for the alarms of a configuration")
         self._stage = stage
-        self._facts = alarms.facts
-        self._wait = timedelta(seconds=alarms.config.notifications.group_wait_seconds)
-        self._place = Place(alarms.config.deployment.stage, alarms.config.deployment.runbooks)
-        self._incidents: dict[str, Incident] = {}
-        self._waiting: list[Arrival] = []
+        self._policy = policyfile.of(config)
+        self._engine = Engine(self._policy)
+        self._sources = Sources(alarms.facts, config.deployment.stage)
+        self._place = Place(config.deployment.stage, config.deployment.runbooks)
+        self._templates = templates.decode(packaging.templates(config.notifications.templates))
+        self._waiting: list[AlarmSignal] = []
+        self._awake_at: datetime | None = None
 
     def take(self, event: Event) -> None:
         """One event, as EventBridge delivers it."""
@@ -45,34 +50,37 @@ class Mailbox:
         if isinstance(signal, AlarmSignal):
             if not self._waiting:
                 self._stage.clock.schedule(self._stage.clock.now(), self._fold, Order.DELIVERIES)
-            self._waiting.append(Arrival(event["id"], signal, labels.classify(signal, self._facts)))
+            self._waiting.append(signal)
 
     def _fold(self) -> None:
-        arrivals, self._waiting = self._waiting, []
+        signals, self._waiting = self._waiting, []
         now = self._stage.clock.now()
-        plan = batch.fold(arrivals, self._incidents, frozenset(), now=now, group_wait=self._wait)
-        for _, error in plan.failed:
-            raise error
-        self._incidents |= {change.incident.group: change.incident for change in plan.changes}
-        for incident in plan.notify:
-            self._flush_later(incident)
+        for signal in signals:
+            known = self._sources.of(signal)
+            self._tell(self._engine.step(signal, known.pairs, known.labels, now=now))
+        self._wake_when_due()
 
-    def _flush_later(self, incident: Incident) -> None:
-        due = incident.due_at or self._stage.clock.now()
-        self._stage.clock.schedule(due, lambda: self._flush(incident.group), Order.DELIVERIES)
+    def _wake_when_due(self) -> None:
+        due = self._engine.next_due
+        if due is None or (self._awake_at is not None and self._awake_at <= due):
+            return
+        self._awake_at = due
+        self._stage.clock.schedule(max(due, self._stage.clock.now()), self._flush, Order.DELIVERIES)
 
-    def _flush(self, group: str) -> None:
-        now, current = self._stage.clock.now(), self._incidents[group]
-        reason = incidents.decide(current, now=now)
-        told = incidents.resolution(current, reason, now=now)
-        if told is None:
-            return
-        self._incidents[group] = told
-        if not reason.sends:
-            return
-        message = mail.write(story.tell(told, reason, now=now, peaks={}), self._place)
-        severity = told.severity or (told.log.severity if told.log else Severity.WARNING)
-        self._stage.messages.append(Told(self._stage.elapsed, severity.value, message.subject, message.text))
-        after = self._incidents[group] = incidents.sent(told, told, now=now)
-        if after.due_at is not None:
-            self._flush_later(after)
+    def _flush(self) -> None:
+        self._awake_at = None
+        self._tell(self._engine.tick(self._stage.clock.now()))
+        self._wake_when_due()
+
+    def _tell(self, notifications: list[Notification]) -> None:
+        for told in notifications:
+            channels = self._policy.receiver(told.receiver).channels
+            if any(channel.kind is ChannelKind.SNS for channel in channels):
+                self._write(told)
+
+    def _write(self, told: Notification) -> None:
+        """To the topic of its severity; an end to those of all severities that were told."""
+        written = message.write(told, ChannelKind.SNS, self._place, templates=self._templates)
+        severities = told.told if told.reason is Reason.ALL_RESOLVED and told.told else (told.severity,)
+        for severity in severities:
+            self._stage.messages.append(Told(self._stage.elapsed, severity.value, written.subject, written.body))

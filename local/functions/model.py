@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,23 @@ class Mapping:
     maximum_concurrency: int | None = None
     filters: tuple[str, ...] = ()
     """EventBridge patterns as JSON; a record that matches none is dropped."""
+
+
+class AuthType(StrEnum):
+    """Who may ask at a function URL."""
+
+    NONE = "NONE"
+    AWS_IAM = "AWS_IAM"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionUrl:
+    """A function URL; `id` is what its host name begins with on AWS."""
+
+    id: str
+    function_name: str
+    region: str
+    auth_type: AuthType
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from local.errors import ServiceError
 from local.functions.asynchronous import Asynchronous
 from local.functions.environment import log_stream, start
-from local.functions.model import Function, Invocation, Layer, Mapping
+from local.functions.model import Function, FunctionUrl, Invocation, Layer, Mapping
 from local.functions.packages import default_cache
 from local.functions.reporting import Reporting
 from local.functions.runner import Reply, Worker
@@ -39,6 +39,7 @@ class Functions:
         self._created = 0
         self.mappings: list[Mapping] = []
         self.layers: list[Layer] = []
+        self.urls: list[FunctionUrl] = []
 
     def create(self, function: Function) -> str:
         """Add a function and give it credentials of its role; its ARN. ResourceConflictException if it exists."""
@@ -63,9 +64,11 @@ class Functions:
             self._world.access.register(entry.access_key, function.role_arn, session=function.name)
 
     def delete(self, name_or_arn: str) -> None:
-        """Take a function away with its policy; its worker ends. One that is not there counts as deleted."""
+        """Take a function away with its policy and URL; its worker ends. One that is not there counts as deleted."""
+        name = name_of(name_or_arn)
         with self._world.lock:
-            entry = self._entries.pop(name_of(name_or_arn), None)
+            entry = self._entries.pop(name, None)
+            self.urls[:] = [url for url in self.urls if url.function_name != name]
         if entry is not None:
             with entry.running:
                 self._retire(entry)

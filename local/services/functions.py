@@ -6,7 +6,8 @@ from typing import Any
 
 from local.answers import Answer, result
 from local.errors import ServiceError
-from local.functions.model import Function, Mapping
+from local.functions import urls
+from local.functions.model import Function, FunctionUrl, Mapping
 from local.wire import Call
 from local.world import World
 
@@ -93,11 +94,20 @@ class FunctionsApi:
                 if not policy:
                     raise ServiceError("ResourceNotFoundException", "The resource you requested does not exist.", 404)
                 return {"Policy": json.dumps(policy)}
+            case "GetFunctionUrlConfig" | "ListFunctionUrlConfigs":
+                name = self._function(params["FunctionName"]).name
+                found = [self._url(url) for url in functions.urls if url.function_name == name]
+                if operation == "ListFunctionUrlConfigs":
+                    return {"FunctionUrlConfigs": found}
+                if not found:
+                    raise ServiceError("ResourceNotFoundException", "The resource you requested does not exist.", 404)
+                return found[0]
             case _:
                 raise ServiceError(
                     "InvalidRequestContentException",
-                    f"the embedded Lambda serves Invoke, ListFunctions, GetFunction, GetFunctionConfiguration, "
-                    f"GetPolicy and ListEventSourceMappings, not {operation or 'this request'}",
+                    "the embedded Lambda serves Invoke, ListFunctions, GetFunction, GetFunctionConfiguration, "
+                    "GetPolicy, GetFunctionUrlConfig, ListFunctionUrlConfigs and ListEventSourceMappings, not "
+                    f"{operation or 'this request'}",
                 )
 
     def _function(self, name: str) -> Function:
@@ -127,6 +137,16 @@ class FunctionsApi:
                 "LogFormat": function.log_format,
                 "LogGroup": function.log_group or f"/aws/lambda/{function.name}",
             },
+        }
+
+    def _url(self, url: FunctionUrl) -> dict[str, Any]:
+        return {
+            "FunctionUrl": urls.address(self._world, url),
+            "FunctionArn": self._arn(url.function_name),
+            "AuthType": url.auth_type.value,
+            "CreationTime": self._started.strftime(_ISO),
+            "LastModifiedTime": self._started.strftime(_ISO),
+            "InvokeMode": "BUFFERED",
         }
 
     def _mapping(self, mapping: Mapping) -> dict[str, Any]:

@@ -65,9 +65,11 @@ def application(world: World) -> Flask:
     @app.get("/api/dashboards/<name>/widgets/<int:number>")
     def widget(name: str, number: int) -> Response:
         widgets = _or_404(lambda: data.dashboard(world, name))["widgets"]
-        if number >= len(widgets) or widgets[number]["type"] not in ("alarm", "metric"):
+        if number >= len(widgets) or widgets[number]["type"] not in ("alarm", "custom", "metric"):
             abort(404)
         properties = widgets[number]["properties"]
+        if widgets[number]["type"] == "custom":
+            return jsonify(data.custom(world, name, number, properties, span=timedelta(minutes=_minutes())))
         if widgets[number]["type"] == "alarm":
             return jsonify({"alarms": data.alarms(world, name, properties["alarms"])})
         return jsonify(data.widget(world, properties, span=timedelta(minutes=_minutes())))

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from core.alarmtests import report
+from core.cloudwatch.composite import alarm_name
 from core.config import Config
 from local.alarmtests import sources, templates
 from local.alarmtests.runner import run_file
@@ -28,6 +29,8 @@ def comparable(params: dict[str, object]) -> dict[str, object]:
     text = json.dumps(found, sort_keys=True)
     if '"mlwarden:subject", "Value": "platform/' in text:
         found.pop("Dimensions", None)
+    if suppressor := found.pop("ActionsSuppressor", None):
+        found["ActionsSuppressor"] = alarm_name(str(suppressor))
     tags = found.pop("Tags")
     assert isinstance(tags, list)
     return found | {"Tags": sorted((tag["Key"], tag["Value"]) for tag in tags if tag["Key"].startswith("mlwarden:"))}

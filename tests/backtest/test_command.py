@@ -15,6 +15,7 @@ from local.backtest import replay
 from local.backtest.fetch import Range, fetch
 from local.clock import Clock
 from tests.cloudwatch.fakes import FakeWorld
+from tests.core.configurations import SUBSCRIBER
 
 CONFIG = """
 [deployment]
@@ -48,7 +49,7 @@ def rows(minutes: int, bad: set[int]) -> str:
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
     config, history = tmp_path / "config.toml", tmp_path / "history.csv"
-    config.write_text(CONFIG)
+    config.write_text(CONFIG + SUBSCRIBER)
     history.write_text(rows(240, {*range(100, 105), *range(200, 210)}))
     return config, history
 
@@ -133,7 +134,7 @@ def test_get_metric_data_gives_what_csv_gives(files, capsys):
 
 
 def test_history_is_fetched_page_by_page_with_progress():
-    config = load(CONFIG)
+    config = load(CONFIG + SUBSCRIBER)
     planned = replay.plans(alarms.compute(config), config)
     world = FakeWorld(START)
     steps: list[tuple[int, int]] = []

@@ -35,9 +35,17 @@ NAMES = PlatformNames(
 )
 
 
+SUBSCRIBER = """
+[[notifications.subscriptions]]
+protocol = "email"
+endpoint = "oncall@example.com"
+"""
+
+
 def configured(*sections: str) -> Config:
-    """A configuration of the given TOML sections behind a deployment."""
-    return load("\n".join([DEPLOYMENT, *sections]))
+    """A configuration of the given TOML sections behind a deployment, with a subscriber unless they say who is told."""
+    told = any("notifications.subscriptions" in section for section in sections)
+    return load("\n".join([DEPLOYMENT, *sections, *([] if told else [SUBSCRIBER])]))
 
 
 def shipped(name: str) -> Config:

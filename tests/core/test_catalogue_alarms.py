@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.catalogue import alarms, endpoint_alarms, platform
+from core.catalogue import alarms, direct, endpoint_alarms, platform
 from core.catalogue.alarm import (
     Alarm,
     Comparison,
@@ -15,6 +15,7 @@ from core.catalogue.alarm import (
     Severity,
     name_prefix,
 )
+from core.catalogue.lint import check
 from core.cloudwatch.evaluation import Condition, decide, evaluation_range
 from core.cloudwatch.expression import evaluate, parse
 from core.cloudwatch.state import State
@@ -319,7 +320,9 @@ def test_gpus_that_are_fewer_than_expected_or_not_seen_at_all_fire():
 def test_mlwardens_own_alarms_go_to_topics_directly():
     found = platform.alarms(configured(), NAMES)
 
-    assert {Delivery.DIRECT} == {alarm.delivery for alarm in found}
+    assert ["mlwarden-test-platform-PipelineHealthy"] == [
+        alarm.name for alarm in found if alarm.delivery is not Delivery.DIRECT
+    ]
     assert [
         "mlwarden-test-router-FunctionErrors",
         "mlwarden-test-router-FunctionThrottles",
@@ -330,6 +333,7 @@ def test_mlwardens_own_alarms_go_to_topics_directly():
         "mlwarden-test-critical-NotificationsFailed",
         "mlwarden-test-warning-NotificationsFailed",
         "mlwarden-test-info-NotificationsFailed",
+        "mlwarden-test-platform-PipelineHealthy",
         "mlwarden-test-platform-HeartbeatMissing",
     ] == [alarm.name for alarm in found]
 
@@ -351,15 +355,36 @@ def test_what_serves_reports_does_not_page():
     assert Severity.WARNING is found["reports-DeadLetters"].severity
 
 
-def test_the_dead_mans_switch_fires_after_three_heartbeats_and_without_any_data():
+def test_the_dead_mans_switch_fires_after_five_heartbeats_and_without_any_data():
     config = configured("[platform]\nheartbeat_minutes = 2")
 
     alarm = platform.alarms(config, NAMES)[-1]
 
-    assert (120, 3) == (alarm.period.total_seconds(), alarm.periods)
-    assert State.ALARM is state(alarm, {"beats": [1, 1, None, None, None]})
-    assert State.ALARM is state(alarm, {"beats": [None] * 5})
-    assert State.OK is state(alarm, {"beats": [1, 1, 1, None, None]})
+    assert (120, 5) == (alarm.period.total_seconds(), alarm.periods)
+    assert State.ALARM is state(alarm, {"beats": [1, 1, None, None, None, None, None]})
+    assert State.ALARM is state(alarm, {"beats": [None] * 7})
+    assert State.OK is state(alarm, {"beats": [1, 1, 1, None, None, None, None]})
+
+
+def test_the_pipeline_is_healthy_while_one_heartbeat_of_two_came():
+    alarm = platform.alarms(configured(), NAMES)[-2]
+
+    assert State.ALARM is state(alarm, {"beats": [1, 1, 1, None]})
+    assert State.OK is state(alarm, {"beats": [1, 1, None, None]})
+    assert State.OK is state(alarm, {"beats": [None] * 4})
+
+
+def test_each_subject_has_one_way_around_the_functions_for_what_pages():
+    config = configured(ENDPOINT, GPU_HOST)
+    own = alarms.compute(config)
+
+    found = direct.composites(config, own)
+
+    paging = [a.name for a in own if a.severity is Severity.CRITICAL and a.delivery is Delivery.INCIDENT]
+    assert sorted(paging) == sorted(child for composite in found for child in composite.children)
+    assert len(found) == len({composite.subject for composite in found})
+    assert {"mlwarden-test-platform-PipelineHealthy"} == {composite.suppressor for composite in found}
+    assert () == check((*own, *found))
 
 
 def test_a_function_that_fails_each_time_its_batch_is_retried_fires():
@@ -386,7 +411,8 @@ def test_every_alarm_is_of_a_known_condition_with_a_name_of_its_stage(name):
 def test_every_condition_is_met_by_some_alarm():
     config = configured(ENDPOINT, GPU_HOST)
 
-    met = {alarm.condition for alarm in (*alarms.compute(config), *platform.alarms(config, NAMES))}
+    own = alarms.compute(config)
+    met = {one.condition for one in (*own, *direct.composites(config, own), *platform.alarms(config, NAMES))}
     assert met == alarms.CONDITIONS
 
 

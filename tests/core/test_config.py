@@ -18,14 +18,13 @@ from core.config import (
     EndpointThresholds,
     Host,
     HostThresholds,
-    Notifications,
     Platform,
     Recommendations,
-    Subscription,
     load,
     schema,
 )
-from tests.core.configurations import DEPLOYMENT, ENDPOINT, GPU_HOST, ROOT, configured, shipped
+from core.config_notifications import Notifications, Subscription
+from tests.core.configurations import DEPLOYMENT, ENDPOINT, GPU_HOST, ROOT, SUBSCRIBER, configured, shipped
 
 STRUCTS = (
     Agent, Deployment, Endpoint, EndpointThresholds, Host, HostThresholds, Notifications, Platform, Recommendations,
@@ -55,9 +54,9 @@ def subscription(protocol: str, address: str) -> str:
 
 
 def test_the_smallest_configuration_takes_all_defaults():
-    config = load(DEPLOYMENT)
+    config = load(DEPLOYMENT + SUBSCRIBER)
 
-    assert Config(deployment=config.deployment) == config
+    assert Config(config.deployment, Notifications(subscriptions=config.notifications.subscriptions)) == config
 
 
 def test_whole_numbers_are_good_where_a_number_is_wanted():
@@ -436,7 +435,8 @@ def _left_out(kind: Any, value: Any, path: str) -> Iterator[str]:
             yield where
         nested = getattr(field.type, "__args__", (field.type,))[0]
         if field.name != "thresholds" and isinstance(nested, type) and issubclass(nested, msgspec.Struct):
-            yield from _left_out(nested, tables[0].get(field.name, {}), where)
+            # None of routes, receivers and the like: docs/incidents.md shows their keys.
+            yield from _left_out(nested, tables[0].get(field.name, {}), where) if tables else ()
 
 
 def test_the_default_configuration_states_the_defaults():

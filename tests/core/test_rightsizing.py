@@ -4,7 +4,7 @@ from pathlib import Path
 
 from core.rightsizing import computeoptimizer, costhub, inference, report
 from core.rightsizing.recommendation import Action, Answer, Money, Recommendation, Source
-from tests.core.incident_builders import START
+from tests.lambdas.builders import START
 
 SAMPLES = Path(__file__).parent.parent / "lambdas" / "events"
 

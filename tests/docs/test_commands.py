@@ -29,6 +29,14 @@ PROVEN_ELSEWHERE = {
     ".venv/bin/python -m cli test my-alarms.toml --junit junit.xml": "tests/alarmtests/test_runner.py",
     ".venv/bin/python -m cli backtest --days 14 --pages-per-week 2": "tests/backtest/test_command.py",
     ".venv/bin/python -m cli backtest --csv history.csv --json": "tests/backtest/test_command.py",
+    ".venv/bin/python -m cli incidents list --days 1": "tests/cli/test_incidents_commands.py",
+    ".venv/bin/python -m cli incidents show INC-20261121-0bc18df2": "tests/cli/test_incidents_commands.py",
+    ".venv/bin/python -m cli incidents silence create 'subject=\"ranker\"' --duration 2h --comment deploy": (
+        "tests/cli/test_incidents_commands.py"
+    ),
+    ".venv/bin/python -m cli incidents silence list": "tests/cli/test_incidents_commands.py",
+    ".venv/bin/python -m cli incidents silence expire 6f1c9d0e5a7b3c21": "tests/cli/test_incidents_commands.py",
+    ".venv/bin/python -m cli incidents replay --dry-run": "tests/cli/test_incidents_commands.py",
 }
 """Commands that another test or CI itself runs."""
 
@@ -43,7 +51,10 @@ DRY = {
 BENCHMARKS = {
     ".venv/bin/python -m benchmarks.agent --seconds 180",
     ".venv/bin/python -m benchmarks.evaluation",
+    ".venv/bin/python -m benchmarks.incidents",
     ".venv/bin/python -m benchmarks.promtool",
+    ".venv/bin/python -m benchmarks.router",
+    ".venv/bin/python -m benchmarks.storm --alarms 10000",
     ".venv/bin/python -m benchmarks.virtual_day --alarms 10000 100000",
     ".venv/bin/python -m benchmarks.wire",
 }
@@ -52,6 +63,7 @@ BENCHMARKS = {
 RUN = {
     ".venv/bin/python -m agent --once --sink stdout",
     ".venv/bin/python -m agent check-config",
+    ".venv/bin/python -m cli incidents simulate docs/examples/day.jsonl --config docs/examples/routes.toml --decisions",
     ".venv/bin/python -m cli test tests/alarms",
     ".venv/bin/python -m cli test tests/alarms/endpoint.toml --only silence",
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from core.incidents.rules import patterns
 from stacks.packaging import ROOT
 from tests.e2e.command import PATIENCE, Serving, serving
 from tests.e2e.deployed import plain
@@ -130,7 +131,8 @@ def test_list_rules_gives_the_rules_with_the_deployments_prefix_in_their_pattern
     }
 
     pattern = json.loads(rules["AlarmChanges"]["EventPattern"])
-    assert set(rules) == {"AlarmChanges", "EndpointChanges", "Heartbeat", "Report", "Sweep"}
+    expected = {name for name, _, _ in patterns("demo")}
+    assert set(rules) == expected | {"Heartbeat", "Report", "Sweep"}
     assert pattern["detail"]["alarmName"] == [{"prefix": "mlwarden-demo-"}]
     assert rules["Report"]["ScheduleExpression"] == "cron(0 6 ? * MON *)"
 

@@ -225,7 +225,7 @@ def test_it_deploys_all_stacks(story: Story, templates: dict[str, dict[str, Any]
         if resource["Type"] in {"AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"}
     }
     assert set(story.seen["deploy"]["alarms"]) == declared
-    assert len(story.seen["deploy"]["functions"]) == 4
+    assert len(story.seen["deploy"]["functions"]) == 6
 
 
 def test_it_assumes_the_roles_that_it_bootstrapped(story: Story) -> None:

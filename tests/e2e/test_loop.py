@@ -55,7 +55,8 @@ def test_the_resolve_arrives_after_the_rollback_with_the_worst_value(told: Told)
 def test_the_children_that_fired_are_lines_of_the_parents_messages_and_have_none_of_their_own(told: Told) -> None:
     fired = told.fired(ENDPOINT)
 
-    assert sorted(fired) == [f"{ENDPOINT}HighErrorRate", f"{ENDPOINT}HighP99Latency", f"{ENDPOINT}Unhealthy"]
+    conditions = ("HighErrorRate", "HighP99Latency", "Unhealthy", "UnroutedCritical")
+    assert sorted(fired) == [f"{ENDPOINT}{condition}" for condition in conditions]
     assert len(told.about("ranker")) == 2
     assert "p99 model latency is over its objective" in told.about("ranker")[1].body
 
@@ -72,33 +73,37 @@ def test_only_the_silent_host_pages_while_all_is_well_once_its_warm_up_is_over(
 
     healthy = [message for message in told.messages if message.time <= START + HEALTHY]
 
-    assert [message.time for message in healthy] == [START + silent.warm_up + wait]
+    batching = timedelta(seconds=1)
+    assert [message.time for message in healthy] == [START + silent.warm_up + batching + wait]
     assert healthy[0].subject.startswith("[CRITICAL] laptop: agent silent")
     assert silent.warm_up >= timedelta(minutes=10)
 
 
-def test_nothing_waits_in_a_queue_and_nothing_was_given_up_on(told: Told) -> None:
+def test_nothing_waits_in_a_queue_but_timers_and_the_last_heartbeat_and_nothing_was_given_up_on(told: Told) -> None:
     assert set(DEAD_LETTERS) < set(told.depths)
-    assert told.depths == dict.fromkeys(told.depths, 0)
+    assert {
+        name: depth for name, depth in told.depths.items() if depth and name not in {"Events", "Notifications"}
+    } == {}
+    assert told.depths["Events"] <= 1
 
 
 def test_the_table_holds_the_endpoints_incident_closed_and_the_hosts_open(told: Told) -> None:
-    groups = {item["pk"]["S"]: item for item in told.items if item["sk"]["S"] == "group"}
-    incidents = {group: record.decode(item["document"]["S"]) for group, item in groups.items()}
+    items = {item["pk"]["S"]: item for item in told.items if item["sk"]["S"] == "group"}
+    groups = {record.decode_group(item["document"]["S"]).key: item for item in items.values()}
+    lines = {item["subject"]["S"]: item for item in told.items if item["sk"]["S"].startswith("INC-")}
 
-    ranker, laptop = incidents["endpoint/ranker"], incidents["host/laptop"]
-    assert (ranker.open, laptop.open) == (False, True)
-    assert ranker.resolved_at == told.about("ranker")[1].time
-    assert laptop.resolved_at is None
-    assert "due_at" not in groups["endpoint/ranker"]
-    assert "expires_at" in groups["endpoint/ranker"]
-    assert "expires_at" not in groups["host/laptop"]
+    assert ("open_shard" in lines["endpoint/ranker"], "open_shard" in lines["host/laptop"]) == (False, True)
+    assert "resolved_at" in lines["endpoint/ranker"]
+    assert "ranker-v2" in lines["endpoint/ranker"]["cause"]["S"]
+    ranker = groups['root:{kind="endpoint", subject="ranker"}']
+    assert ("due_at" in ranker, "expires_at" in ranker) == (False, True)
+    assert "due_at" in groups['root:{kind="host", subject="laptop"}']
 
 
 def test_every_heartbeat_goes_through_rule_queues_router_and_notifier(told: Told, default_config: Config) -> None:
     beats = (HEALTHY + BROKEN + MENDED) // timedelta(minutes=default_config.platform.heartbeat_minutes)
 
-    assert told.beats == beats
+    assert beats - 1 <= told.beats <= beats
 
 
 def test_no_function_fails_and_none_is_refused_anything_on_the_way(told: Told) -> None:

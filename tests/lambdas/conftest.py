@@ -7,16 +7,26 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
 import time_machine
 from moto import mock_aws
 
-from core.settings import Notifier, Recommender, Responder, Router
+from core.incidents import policyfile
+from core.incidents.policy import Policy, Route
+from core.messages import templates
+from core.settings import Notifier, Recommender, Responder, Router, Sweeper
+from lambdas import router
 from lambdas.adapters import clients, facts
-from tests.core.incident_builders import FACTS, GROUP_WAIT, REGION, START
+from tests.lambdas.builders import FACTS, GROUP_WAIT, REGION, START
 
 STAGE = "production"
+TABLE = "incidents"
+POLICY = Policy(Route("root", "topics", group_wait=GROUP_WAIT), stage=STAGE)
+INDEXES = (
+    ("due", "due_shard", "due_at"),
+    ("firing", "firing_shard", "firing_since"),
+    ("open", "open_shard", "opened_at"),
+)
 QUEUES = ("Events", "EventsDeadLetters", "Notifications", "NotificationsDeadLetters", "Investigations", "Inbox")
 
 
@@ -30,7 +40,7 @@ class Cloud:
 
     @property
     def sqs(self) -> Any:
-        return boto3.client("sqs", region_name=REGION)
+        return clients.client("sqs")
 
     def wait(self, seconds: float) -> None:
         self.clock.shift(timedelta(seconds=seconds))
@@ -72,6 +82,14 @@ def batch(*bodies: str | dict[str, Any], source: str = "Events") -> dict[str, An
     }
 
 
+@pytest.fixture(scope="package", autouse=True)
+def own_clients() -> Iterator[None]:
+    """The functions' clients serve all these tests, since making one takes longer than most tests; and only these."""
+    clients.client.cache_clear()
+    yield
+    clients.client.cache_clear()
+
+
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[Cloud]:
     for name, value in (
@@ -82,57 +100,55 @@ def cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[Cloud]:
     ):
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    clients.client.cache_clear()
     with mock_aws(), time_machine.travel(START, tick=False) as clock:
         cloud = Cloud(clock)
         _build(cloud, monkeypatch)
         _deploy_facts(tmp_path, monkeypatch)
         yield cloud
-    clients.client.cache_clear()
 
 
 def _build(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in QUEUES:
         cloud.urls[name] = cloud.sqs.create_queue(QueueName=name)["QueueUrl"]
-    sns = boto3.client("sns", region_name=REGION)
+    sns = clients.client("sns")
     for severity in ("critical", "warning", "info"):
         arn = sns.create_topic(Name=severity)["TopicArn"]
         cloud.topics[severity] = arn
         sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=f"arn:aws:sqs:{REGION}:123456789012:Inbox")
-    boto3.client("s3", region_name=REGION).create_bucket(Bucket="reports-bucket")
-    boto3.client("dynamodb", region_name=REGION).create_table(
-        TableName="incidents",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk", "due_shard", "due_at")],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "due",
-                "KeySchema": [
-                    {"AttributeName": "due_shard", "KeyType": "HASH"},
-                    {"AttributeName": "due_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-        ],
-    )
+    clients.client("s3").create_bucket(Bucket="reports-bucket")
+    cloud.topics["canary"] = sns.create_topic(Name="canary")["TopicArn"]
+    make_table()
+    topics = {severity: cloud.topics[severity] for severity in ("critical", "warning", "info")}
     settings = (
         Router(
             stage=STAGE,
-            table="incidents",
+            table=TABLE,
             notifications_queue=cloud.urls["Notifications"],
             investigations_queue=cloud.urls["Investigations"],
             dead_letters_queue=cloud.urls["EventsDeadLetters"],
-            group_wait_seconds=int(GROUP_WAIT.total_seconds()),
+            topics=topics,
+            runbooks="https://runbooks.example.com",
+            audit_days=90,
         ),
         Notifier(
             stage=STAGE,
-            table="incidents",
-            topics=cloud.topics,
+            table=TABLE,
+            topics=topics,
+            canary_topic=cloud.topics["canary"],
+            notifications_queue=cloud.urls["Notifications"],
             dead_letters_queue=cloud.urls["NotificationsDeadLetters"],
             runbooks="https://runbooks.example.com",
+            actions_url="",
+            audit_days=90,
         ),
-        Responder(stage=STAGE, table="incidents", dead_letters_queue=cloud.urls["NotificationsDeadLetters"]),
+        Sweeper(
+            stage=STAGE,
+            table=TABLE,
+            prefix="mlwarden-production-",
+            events_queue=cloud.urls["Events"],
+            notifications_queue=cloud.urls["Notifications"],
+        ),
+        Responder(stage=STAGE, table=TABLE, dead_letters_queue=cloud.urls["NotificationsDeadLetters"], audit_days=90),
         Recommender(stage=STAGE, bucket="reports-bucket", topic=cloud.topics["info"]),
     )
     # The functions share a process here; the two settings that differ between them are the router's.
@@ -141,14 +157,46 @@ def _build(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, value)
 
 
+def make_table() -> None:
+    """The incident table, as the stack has it."""
+    attributes = {"pk", "sk", *(name for index in INDEXES for name in index[1:])}
+    clients.client("dynamodb").create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in sorted(attributes)],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": name,
+                "KeySchema": [
+                    {"AttributeName": partition, "KeyType": "HASH"},
+                    {"AttributeName": sort, "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+            for name, partition, sort in INDEXES
+        ],
+    )
+
+
+def deploy_policy(policy: Policy, tmp_path: Any) -> None:
+    """Put another policy into the layer, as a redeploy does."""
+    (tmp_path / facts.PACKAGE / "policy.json").write_text(policyfile.encode(policy))
+    facts.policy.cache_clear()
+
+
 def _deploy_facts(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / facts.PACKAGE
     package.mkdir()
     (package / "__init__.py").write_text("")
     (package / "alarms.json").write_text(_encoded())
+    (package / "policy.json").write_text(policyfile.encode(POLICY))
+    (package / "templates.json").write_text(templates.encode(templates.NONE))
     monkeypatch.syspath_prepend(str(tmp_path))
     sys.modules.pop(facts.PACKAGE, None)
-    facts.load.cache_clear()
+    for cached in (facts.load, facts.policy, facts.templates, router._sources):
+        cached.cache_clear()
+    router._guard.told.clear()
 
 
 def _encoded() -> str:

@@ -1,18 +1,22 @@
 import json
+from dataclasses import replace
+from datetime import timedelta
 
-import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from core.incidents import orders
-from core.incidents.orders import Order
-from lambdas import notifier, router
-from lambdas.adapters import clients, table, topics
-from tests.core.incident_builders import REGION, alarm_event
-from tests.lambdas.conftest import batch
+from core.incidents.matchers import parse
+from core.incidents.orders import Flush
+from core.incidents.policy import Channel, ChannelKind, Receiver, Route
+from core.incidents.silences import create
+from lambdas import notifier, router, sweeper
+from lambdas.adapters import clients, flushes, groups, items, outbox, silences, topics
+from lambdas.adapters.items import Conflict
+from tests.lambdas.builders import REGION, alarm_event, at
+from tests.lambdas.conftest import POLICY, batch, deploy_policy
 
 DONE: dict[str, list[object]] = {"batchItemFailures": []}
-ORDER = batch(orders.body(Order("endpoint/ranker", "INC")), source="Notifications")
+RANKER = 'root:{kind="endpoint", subject="ranker"}'
 
 
 def outage(cloud):
@@ -28,120 +32,136 @@ def outage(cloud):
     cloud.wait(30)
 
 
-def test_a_page_says_what_where_how_bad_and_since_when_first(cloud):
+def order(key=RANKER, due=30.0):
+    return batch(orders.body(Flush(key, at(due))), source="Notifications")
+
+
+def sweep(cloud):
+    """A sweep and what it asks of the notifier."""
+    sweeper.handle({}, None)
+    return notifier.handle(cloud.batch("Notifications"), None)
+
+
+def reasons(mails):
+    return [mail["MessageAttributes"]["reason"]["Value"] for mail in mails]
+
+
+def stored(prefix):
+    found = clients.client("dynamodb").scan(TableName="incidents")["Items"]
+    return [item for item in found if item["sk"]["S"].startswith(prefix)]
+
+
+def test_a_page_goes_to_the_topic_of_its_severity_with_what_filters_need(cloud):
     outage(cloud)
 
     assert notifier.handle(cloud.batch("Notifications"), None) == DONE
 
     (mail,) = cloud.mails()
-    assert mail["TopicArn"] == cloud.topics["critical"]
-    assert mail["Subject"] == "[CRITICAL] ranker: high error rate (7.43 %) since 14:02Z - production us-east-1"
-    first = mail["Message"].splitlines()[0]
-    assert first == (
-        "CRITICAL ranker: too many requests fail with a server error (5xx), 7.43 % against 5 %, since 14:02Z"
-    )
-    assert "812 ms against 500 ms" in mail["Message"]
-    assert "https://runbooks.example.com/HighErrorRate.md" in mail["Message"].splitlines()
-
-
-def test_attributes_let_subscribers_filter_and_parse(cloud):
-    outage(cloud)
-    notifier.handle(cloud.batch("Notifications"), None)
-
-    (mail,) = cloud.mails()
     attributes = {name: entry["Value"] for name, entry in mail["MessageAttributes"].items()}
-
-    assert attributes["severity"] == "critical"
-    assert attributes["reason"] == "first"
+    assert mail["TopicArn"] == cloud.topics["critical"]
+    assert (attributes["severity"], attributes["reason"]) == ("critical", "first")
     assert attributes["incident"] == json.loads(attributes["incident_json"])["incident"]
     assert len(attributes["notification_id"]) == 32
 
 
-def test_a_phone_gets_the_first_line_alone(cloud, monkeypatch):
-    published = []
-
-    def publish(**call):
-        published.append(call)
-        return {"MessageId": "m"}
-
-    monkeypatch.setattr(clients.client("sns"), "publish", publish)
+def test_what_was_told_is_kept_with_its_delivery_and_the_incident(cloud):
     outage(cloud)
-
     notifier.handle(cloud.batch("Notifications"), None)
 
-    (call,) = published
-    assert call["MessageStructure"] == "json"
-    texts = json.loads(call["Message"])
-    assert texts["sms"].startswith("CRITICAL ranker: ")
-    assert texts["sms"] == texts["default"].splitlines()[0]
+    (message,), (delivery,), (incident,) = stored("message#"), stored("outbox#"), stored("INC-")
+    (mail,) = cloud.mails()
+    assert message["notification_id"]["S"] == mail["MessageAttributes"]["notification_id"]["Value"]
+    assert (delivery["status"]["S"], "due_at" in delivery) == ("sent", False)
+    assert delivery["said"]["S"] == mail["MessageId"]
+    assert (incident["group"]["S"], incident["severity"]["S"], incident["open_shard"]["S"]) == (
+        RANKER,
+        "critical",
+        "open",
+    )
 
 
 def test_a_second_delivery_sends_nothing_twice(cloud):
     outage(cloud)
 
     for _ in range(3):
-        assert notifier.handle(ORDER, None) == DONE
-
-    assert len(cloud.mails()) == 1
-
-
-def test_a_sweep_beside_the_queue_sends_nothing_twice(cloud):
-    outage(cloud)
-
-    notifier.handle(cloud.batch("Notifications"), None)
-    notifier.handle({"sweep": True}, None)
+        assert notifier.handle(order(), None) == DONE
+    assert sweep(cloud) == DONE
 
     assert len(cloud.mails()) == 1
 
 
 def test_of_two_notifiers_at_once_one_sends(cloud, monkeypatch):
     outage(cloud)
-    genuine = topics.publish
-
-    def publish(topic, **more):
-        assert notifier.handle(ORDER, None) == DONE
-        assert notifier.handle({"sweep": True}, None) == {"flushed": {"endpoint/ranker": "claimed"}}
-        return genuine(topic, **more)
-
-    monkeypatch.setattr(topics, "publish", publish)
-    notifier.handle(ORDER, None)
-
-    assert len(cloud.mails()) == 1
-
-
-def test_a_claim_lost_to_another_notifier_sends_nothing(cloud, monkeypatch):
-    outage(cloud)
-    genuine = table.put
+    genuine = flushes.commit
     raced: list[bool] = []
 
-    def put(name, incident, *, now):
+    def commit(name, made, **more):
         if not raced:
             raced.append(True)
-            notifier.handle(ORDER, None)
-        return genuine(name, incident, now=now)
+            assert notifier.handle(order(), None) == DONE
+        return genuine(name, made, **more)
 
-    monkeypatch.setattr(table, "put", put)
+    monkeypatch.setattr(flushes, "commit", commit)
 
-    assert notifier.handle(ORDER, None) == DONE
+    assert notifier.handle(order(), None) == DONE
     assert len(cloud.mails()) == 1
 
 
-def test_a_lost_queue_message_costs_a_sweep(cloud):
+def test_a_notifier_that_is_overtaken_every_time_leaves_the_order_to_the_queue(cloud, monkeypatch):
+    outage(cloud)
+
+    def commit(*_, **__):
+        raise Conflict("always")
+
+    monkeypatch.setattr(flushes, "commit", commit)
+
+    assert [one["itemIdentifier"] for one in notifier.handle(order(), None)["batchItemFailures"]] == ["m0"]
+    assert cloud.mails() == []
+
+
+def test_a_lost_timer_costs_a_sweep(cloud):
     outage(cloud)
     cloud.receive("Notifications")
 
-    assert notifier.handle({"sweep": True}, None) == {"flushed": {"endpoint/ranker": "first"}}
-    assert len(cloud.mails()) == 1
+    assert sweep(cloud) == DONE
+
+    assert reasons(cloud.mails()) == ["first"]
 
 
-def test_the_sweep_leaves_what_is_not_due(cloud):
+def test_what_is_not_due_is_left(cloud):
     router.handle(batch(alarm_event("Unhealthy", "ALARM")), None)
     cloud.wait(10)
 
-    assert notifier.handle({"sweep": True}, None) == {"flushed": {}}
+    assert sweep(cloud) == DONE
+    assert notifier.handle(order(due=5), None) == DONE
+
+    assert cloud.mails() == []
 
 
-def test_a_message_that_sns_refuses_stays_due_and_is_sent_later(cloud, monkeypatch):
+def test_the_queues_delay_counts_and_not_this_clock(cloud):
+    outage(cloud)
+    cloud.wait(-300)
+
+    notifier.handle(order(), None)
+
+    assert reasons(cloud.mails()) == ["first"]
+
+
+def test_an_order_that_the_queue_could_not_hold_long_enough_is_queued_again(cloud):
+    late = Flush("root:{}", at(1000), early=True)
+
+    notifier.handle(batch(orders.body(late), source="Notifications"), None)
+
+    assert cloud.receive("Notifications") == []
+    cloud.wait(900)
+    notifier.handle(cloud.batch("Notifications"), None)
+    assert cloud.receive("Notifications") == []
+    cloud.wait(100)
+    (one,) = cloud.receive("Notifications")
+    assert orders.parse(one["Body"]) == Flush("root:{}", at(1000))
+
+
+def test_a_message_that_sns_does_not_take_is_tried_again_until_it_does(cloud, monkeypatch):
     outage(cloud)
 
     def refuse(*_, **__):
@@ -149,107 +169,174 @@ def test_a_message_that_sns_refuses_stays_due_and_is_sent_later(cloud, monkeypat
 
     with monkeypatch.context() as down:
         down.setattr(topics, "publish", refuse)
-        answer = notifier.handle(ORDER, None)
-        with pytest.raises(ExceptionGroup, match="1 of 1 flushes failed"):
-            notifier.handle({"sweep": True}, None)
+        assert notifier.handle(order(), None) == DONE
+        cloud.receive("Notifications")
+        for _ in range(5):
+            cloud.wait(60)
+            assert sweep(cloud) == DONE
+    assert cloud.mails() == []
 
-    assert [item["itemIdentifier"] for item in answer["batchItemFailures"]] == ["m0"]
-    assert notifier.handle({"sweep": True}, None) == {"flushed": {"endpoint/ranker": "first"}}
-    assert len(cloud.mails()) == 1
+    cloud.wait(300)
+    sweep(cloud)
+
+    assert reasons(cloud.mails()) == ["first"]
 
 
-def test_a_crash_between_publish_and_log_sends_once_more_with_the_same_id(cloud, monkeypatch):
+def test_what_nobody_takes_for_hours_is_kept_for_a_replay_and_told_by_the_next_flush(cloud, monkeypatch):
+    outage(cloud)
+
+    def refuse(*_, **__):
+        raise OSError("sns is down")
+
+    with monkeypatch.context() as down:
+        down.setattr(topics, "publish", refuse)
+        notifier.handle(order(), None)
+        cloud.wait(2 * 3600 + 60)
+        notifier.handle(cloud.batch("Notifications"), None)
+    (kept,) = cloud.receive("NotificationsDeadLetters") or cloud.receive("EventsDeadLetters")
+    assert stored("outbox#")[0]["status"]["S"] == "failed"
+
+    cloud.wait(60)
+    sweep(cloud)
+    assert reasons(cloud.mails()) == ["first"]
+
+    notifier.handle(batch(kept["Body"], source="Notifications"), None)
+    assert cloud.mails() == []
+
+
+def test_a_crash_between_publish_and_note_sends_once_more_with_the_same_id(cloud, monkeypatch):
     outage(cloud)
 
     def crash(*_, **__):
         raise SystemExit
 
     with monkeypatch.context() as broken:
-        broken.setattr(notifier, "_update", crash)
+        broken.setattr(outbox, "settle", crash)
         with pytest.raises(SystemExit):
-            notifier.handle(ORDER, None)
-    notifier.handle({"sweep": True}, None)
+            notifier.handle(order(), None)
+    sweep(cloud)
     cloud.wait(61)
-    notifier.handle({"sweep": True}, None)
-    notifier.handle({"sweep": True}, None)
+    sweep(cloud)
+    sweep(cloud)
 
     ids = [mail["MessageAttributes"]["notification_id"]["Value"] for mail in cloud.mails()]
     assert len(ids) == 2
     assert len(set(ids)) == 1
 
 
-def test_a_transaction_under_way_does_not_make_a_sent_message_owed_again(cloud, monkeypatch):
+def test_a_crash_between_commit_and_publish_is_made_up_for_by_the_sweep(cloud, monkeypatch):
     outage(cloud)
-    dynamodb = clients.client("dynamodb")
-    genuine, calls = dynamodb.put_item, []
 
-    def put_item(**call):
-        calls.append(call)
-        if len(calls) == 2:  # the log entry, after the claim
-            raise ClientError({"Error": {"Code": "TransactionConflictException", "Message": "ongoing"}}, "PutItem")
-        return genuine(**call)
+    def crash(*_, **__):
+        raise SystemExit
 
-    monkeypatch.setattr(dynamodb, "put_item", put_item)
+    with monkeypatch.context() as broken:
+        broken.setattr(topics, "publish", crash)
+        with pytest.raises(SystemExit):
+            notifier.handle(order(), None)
+    cloud.wait(61)
+    sweep(cloud)
 
-    assert notifier.handle(cloud.batch("Notifications"), None) == DONE
-
-    cloud.wait(300)
-    notifier.handle({"sweep": True}, None)
-    assert len(cloud.mails()) == 1
+    assert reasons(cloud.mails()) == ["first"]
 
 
-def test_an_alert_that_arrives_while_a_page_is_sent_is_told_next(cloud, monkeypatch):
-    router.handle(batch(alarm_event("HighGPU", "ALARM", value=99.0)), None)
-    cloud.wait(30)
-    genuine = topics.publish
-
-    def publish(topic, **more):
-        router.handle(batch(alarm_event("Unhealthy", "ALARM", 30)), None)
-        return genuine(topic, **more)
-
-    with monkeypatch.context() as slow:
-        slow.setattr(topics, "publish", publish)
-        notifier.handle(cloud.batch("Notifications"), None)
-    notifier.handle({"sweep": True}, None)
-
-    mails = cloud.mails()
-    assert [mail["MessageAttributes"]["reason"]["Value"] for mail in mails] == ["first", "new-alerts"]
-    assert [mail["TopicArn"] for mail in mails] == [cloud.topics["warning"], cloud.topics["critical"]]
-
-
-def test_the_end_is_told_with_duration_and_peak(cloud):
+def test_the_end_is_told_at_the_next_tick_to_those_who_were_told_of_the_beginning(cloud):
     outage(cloud)
     notifier.handle(cloud.batch("Notifications"), None)
     cloud.mails()
 
     cloud.wait(1350)
-    router.handle(
-        batch(
-            alarm_event("HighErrorRate", "OK", 1380, value=0.1),
-            alarm_event("HighP99Latency", "OK", 1380, value=200_000.0),
-            alarm_event("Unhealthy", "OK", 1381),
-        ),
-        None,
-    )
+    ends = [alarm_event(name, "OK", 1380) for name in ("HighErrorRate", "HighP99Latency", "Unhealthy")]
+    router.handle(batch(*ends), None)
+    cloud.wait(300)
     notifier.handle(cloud.batch("Notifications"), None)
 
     (mail,) = cloud.mails()
     assert mail["Subject"].startswith("[RESOLVED 23 min] ranker: ")
-    assert mail["Message"].splitlines()[0] == (
-        "RESOLVED ranker: high error rate, peak 7.43 % against 5 %, lasted 23 min since 14:02Z"
-    )
-    assert mail["MessageAttributes"]["reason"]["Value"] == "all-resolved"
+    assert reasons([mail]) == ["all-resolved"]
+    (incident,) = stored("INC-")
+    assert "open_shard" not in incident
+    assert incident["resolved_at"]["S"] == "2026-11-21T14:25:10.000Z"
+    assert "due_at" not in stored("group")[0]
 
 
-def test_a_flap_inside_group_wait_sends_nothing(cloud):
+def test_a_flap_inside_group_wait_sends_nothing_and_the_trail_says_why(cloud):
     router.handle(batch(alarm_event("Unhealthy", "ALARM", 0)), None)
     router.handle(batch(alarm_event("Unhealthy", "OK", 10)), None)
     cloud.wait(31)
 
     notifier.handle(cloud.batch("Notifications"), None)
-    assert notifier.handle({"sweep": True}, None) == {"flushed": {}}
+    sweep(cloud)
 
     assert cloud.mails() == []
+    assert [one["reason"]["S"] for one in stored("decision#")] == ["brief"]
+
+
+def test_a_silence_holds_the_message_back_and_its_end_lets_it_out(cloud):
+    outage(cloud)
+    until = at(30) + timedelta(minutes=10)
+    matchers = parse('subject="ranker"')
+    silences.put(
+        "incidents",
+        create(matchers, starts_at=at(30), ends_at=until, created_by="ops", comment="known", now=at(30)),
+    )
+
+    notifier.handle(order(), None)
+    assert cloud.mails() == []
+    assert [one["reason"]["S"] for one in stored("decision#")] == ["silenced"]
+
+    for _ in range(16):
+        cloud.wait(60)
+        sweep(cloud)
+    assert reasons(cloud.mails()) == ["first"]
+
+
+def test_a_channel_that_refuses_for_good_is_replaced_by_the_topic_and_reported(cloud, tmp_path):
+    chat = Receiver("chat", (Channel(ChannelKind.SNS, target=f"arn:aws:sns:{REGION}:123456789012:gone"),))
+    policy = replace(POLICY, root=replace(POLICY.root, receiver="chat"), receivers=(*POLICY.receivers, chat))
+    deploy_policy(policy, tmp_path)
+    outage(cloud)
+
+    assert notifier.handle(order(), None) == DONE
+
+    (mail,) = cloud.mails()
+    assert mail["TopicArn"] == cloud.topics["critical"]
+    buried = cloud.receive("NotificationsDeadLetters") + cloud.receive("EventsDeadLetters")
+    assert buried[0]["MessageAttributes"]["reason"]["StringValue"].startswith("sns: ")
+    assert sorted(one["status"]["S"] for one in stored("outbox#")) == ["refused", "sent"]
+
+
+def test_a_storm_is_told_as_single_messages_and_one_digest(cloud):
+    events = [
+        alarm_event("A", "ALARM", prefix=f"other-{n}-", alarmTags={"mlwarden:subject": f"host/h{n}"}) for n in range(25)
+    ]
+    router.handle(batch(*events), None)
+    cloud.wait(31)
+    notifier.handle(cloud.batch("Notifications"), None)
+    assert len(cloud.mails()) == 20
+
+    cloud.wait(61)
+    notifier.handle(cloud.batch("Notifications"), None)
+    (mail,) = cloud.mails()
+    assert reasons([mail]) == ["digest"]
+    sweep(cloud)
+    assert cloud.mails() == []
+
+
+def test_a_lost_digest_timer_costs_a_sweep(cloud):
+    events = [
+        alarm_event("A", "ALARM", prefix=f"other-{n}-", alarmTags={"mlwarden:subject": f"host/h{n}"}) for n in range(21)
+    ]
+    router.handle(batch(*events), None)
+    cloud.wait(31)
+    notifier.handle(cloud.batch("Notifications"), None)
+    cloud.mails()
+    cloud.wait(120)
+    cloud.receive("Notifications")
+
+    sweep(cloud)
+
+    assert reasons(cloud.mails()) == ["digest"]
 
 
 def test_the_heartbeat_becomes_a_metric(cloud, capsys):
@@ -267,8 +354,9 @@ def test_the_heartbeat_becomes_a_metric(cloud, capsys):
     assert metric["Heartbeat"] in (1, [1])
 
 
-def test_there_is_no_heartbeat_while_the_table_does_not_answer(cloud, capsys, monkeypatch):
-    monkeypatch.setenv("MLWARDEN_TABLE", "gone")
+@pytest.mark.parametrize("setting", ["MLWARDEN_TABLE", "MLWARDEN_CANARY_TOPIC"])
+def test_there_is_no_heartbeat_while_table_or_topic_do_not_answer(cloud, capsys, monkeypatch, setting):
+    monkeypatch.setenv(setting, "gone")
 
     answer = notifier.handle(batch({"kind": "heartbeat"}, source="Notifications"), None)
 
@@ -278,10 +366,9 @@ def test_there_is_no_heartbeat_while_the_table_does_not_answer(cloud, capsys, mo
 
 def test_a_malformed_order_is_buried_and_the_rest_is_processed(cloud):
     outage(cloud)
-    boto3.client("sqs", region_name=REGION)
 
     answer = notifier.handle(
-        batch('{"kind": "party"}', orders.body(Order("endpoint/ranker", "INC")), source="Notifications"), None
+        batch('{"kind": "party"}', orders.body(Flush(RANKER, at(30))), source="Notifications"), None
     )
 
     assert answer == DONE
@@ -290,4 +377,40 @@ def test_a_malformed_order_is_buried_and_the_rest_is_processed(cloud):
 
 
 def test_an_order_for_an_unknown_group_is_done(cloud):
-    assert notifier.handle(batch(orders.body(Order("endpoint/gone", "INC"))), None) == DONE
+    assert notifier.handle(order("root:{gone}"), None) == DONE
+
+
+def test_a_group_whose_key_is_longer_than_a_partition_key_is_swept_too(cloud, tmp_path):
+    deploy_policy(replace(POLICY, root=Route("root", "topics", group_by=("subject",))), tmp_path)
+    name = "§" * 600
+    router.handle(batch(alarm_event("A", "ALARM", prefix="x-", alarmTags={"mlwarden:subject": f"host/{name}"})), None)
+    cloud.receive("Notifications")
+    cloud.wait(31)
+
+    sweep(cloud)
+
+    assert reasons(cloud.mails()) == ["first"]
+    assert groups.group("incidents", f'root:{{subject="{name}"}}') is not None
+
+
+def test_an_answer_of_dynamodb_that_was_lost_on_the_way_does_not_make_a_message_owed_again(cloud, monkeypatch):
+    outage(cloud)
+    dynamodb = clients.client("dynamodb")
+    genuine, calls = dynamodb.transact_write_items, []
+
+    def transact(**call):
+        calls.append(call)
+        answer = genuine(**call)
+        if len(calls) == 1:
+            raise OSError("connection lost")
+        return answer
+
+    monkeypatch.setattr(dynamodb, "transact_write_items", transact)
+    assert len(notifier.handle(order(), None)["batchItemFailures"]) == 1
+
+    notifier.handle(order(), None)
+    cloud.wait(61)
+    sweep(cloud)
+
+    assert reasons(cloud.mails()) == ["first"]
+    assert items.ATTEMPTS > 1

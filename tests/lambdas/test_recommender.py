@@ -2,14 +2,13 @@ import json
 from contextlib import ExitStack
 from pathlib import Path
 
-import boto3
 import pytest
 from botocore.stub import Stubber
 
 from core.settings import SettingsError
 from lambdas import recommender
 from lambdas.adapters import clients, costhub
-from tests.core.incident_builders import REGION, at
+from tests.lambdas.builders import at
 
 SAMPLES = Path(__file__).parent / "events"
 
@@ -38,7 +37,7 @@ def no_jobs(services):
 
 
 def report():
-    body = boto3.client("s3", region_name=REGION).get_object(Bucket="reports-bucket", Key="reports/2026-11-21.json")
+    body = clients.client("s3").get_object(Bucket="reports-bucket", Key="reports/2026-11-21.json")
     return json.loads(body["Body"].read())
 
 

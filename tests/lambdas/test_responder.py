@@ -1,15 +1,15 @@
 from datetime import timedelta
 
-import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
 from core.incidents.evidence import Confidence
 from lambdas import notifier, responder, router
-from lambdas.adapters import clients, table
-from tests.core.incident_builders import REGION, START, alarm_event, at, endpoint_event
+from lambdas.adapters import clients, flushes, groups
+from tests.lambdas.builders import REGION, START, alarm_event, at, endpoint_event
 from tests.lambdas.conftest import batch
 
+RANKER = 'root:{kind="endpoint", subject="ranker"}'
 DONE: dict[str, list[object]] = {"batchItemFailures": []}
 
 
@@ -21,7 +21,7 @@ def cloudwatch(cloud):
 
 def deploy(cloud):
     """An endpoint that got its second configuration four minutes before the outage."""
-    sagemaker = boto3.client("sagemaker", region_name=REGION)
+    sagemaker = clients.client("sagemaker")
     cloud.clock.move_to(START - timedelta(days=3))
     sagemaker.create_model(ModelName="m", ExecutionRoleArn=f"arn:aws:iam::123456789012:role/{'r' * 10}")
     variant = {
@@ -62,10 +62,11 @@ def traffic(minutes):
 
 def investigate(cloud):
     assert responder.handle(cloud.batch("Investigations"), None) == DONE
-    stored = table.get("incidents", "endpoint/ranker")
-    assert stored is not None
-    assert stored.investigation is not None
-    return stored.investigation
+    group = groups.group("incidents", RANKER)
+    assert group is not None
+    found = flushes.investigation("incidents", RANKER, group.incident)
+    assert found is not None
+    return found
 
 
 def test_a_deployment_right_before_the_first_symptom_is_the_likely_cause(cloud, cloudwatch):
@@ -175,32 +176,24 @@ def test_a_second_delivery_looks_nothing_up(cloud, cloudwatch):
     cloudwatch.assert_no_pending_responses()
 
 
-def test_evidence_does_not_undo_what_the_router_wrote_meanwhile(cloud, cloudwatch, monkeypatch):
-    deploy(cloud)
-    cloudwatch.add_response("get_metric_data", traffic(60))
+def test_an_order_of_an_incident_that_is_over_looks_nothing_up(cloud, cloudwatch):
     router.handle(batch(alarm_event("Unhealthy", "ALARM")), None)
-    genuine = table.put
-    raced: list[bool] = []
+    order = cloud.batch("Investigations")
+    router.handle(batch(alarm_event("Unhealthy", "OK", 5)), None)
+    cloud.wait(31)
+    notifier.handle(cloud.batch("Notifications"), None)
 
-    def put(name, incident, *, now):
-        if not raced:
-            raced.append(True)
-            router.handle(batch(alarm_event("HighErrorRate", "ALARM", 1)), None)
-        return genuine(name, incident, now=now)
-
-    monkeypatch.setattr(table, "put", put)
-    investigate(cloud)
-
-    stored = table.get("incidents", "endpoint/ranker")
-    assert stored is not None
-    assert len(stored.alerts) == 2
+    assert responder.handle(order, None) == DONE
 
 
 def test_a_malformed_order_is_buried(cloud):
     assert responder.handle(batch("[]", source="Investigations"), None) == DONE
 
     (buried,) = cloud.receive("NotificationsDeadLetters") + cloud.receive("EventsDeadLetters")
-    assert buried["MessageAttributes"]["reason"]["StringValue"] == "kind: heartbeat or incident is needed"
+    assert (
+        buried["MessageAttributes"]["reason"]["StringValue"]
+        == "kind: heartbeat, flush, digest, investigate or deliver is needed"
+    )
 
 
 def test_the_peak_of_a_resolved_incident_is_asked_of_cloudwatch(cloud, cloudwatch):
@@ -238,6 +231,7 @@ def test_the_peak_of_a_resolved_incident_is_asked_of_cloudwatch(cloud, cloudwatc
     notifier.handle(cloud.batch("Notifications"), None)
     cloud.wait(270)
     router.handle(batch(alarm_event("HighGPU", "OK", 300, value=12.0, configuration=configuration)), None)
+    cloud.wait(60)
     notifier.handle(cloud.batch("Notifications"), None)
 
     assert "peak 99.5 % against 95 %" in cloud.mails()[-1]["Message"]

@@ -2,11 +2,10 @@ import json
 
 import pytest
 
-from core.catalogue import alarms as catalogue
 from core.catalogue.alarm import CompositeAlarm, Delivery, MetricAlarm
 from core.catalogue.dashboards import Dashboard
 from core.config import load
-from stacks import monitoring
+from stacks import deployed, monitoring
 from stacks.synth import synth
 from tests.stacks.template import of_type, properties
 from tests.synth import read_templates
@@ -14,14 +13,22 @@ from tests.synth import read_templates
 ALARM = "AWS::CloudWatch::Alarm"
 COMPOSITE = "AWS::CloudWatch::CompositeAlarm"
 DASHBOARD = "AWS::CloudWatch::Dashboard"
+HEAD = """
+[deployment]
+stage = "demo"
+owner = "team"
+runbooks = "https://example.com/runbooks"
+[[notifications.subscriptions]]
+protocol = "email"
+endpoint = "oncall@example.com"
+"""
 MAX_TEMPLATE_BYTES = 1_000_000  # CloudFormation, a template in S3
 
 
 def many(endpoints):
     """A configuration with so many endpoints."""
-    head = '[deployment]\nstage = "demo"\nowner = "team"\nrunbooks = "https://example.com/runbooks"\n'
     one = '[[endpoints]]\nname = "endpoint-{}"\ninstance_type = "ml.g5.2xlarge"\np99_ms = 300\n'
-    return load(head + "".join(one.format(number) for number in range(endpoints)))
+    return load(HEAD + "".join(one.format(number) for number in range(endpoints)))
 
 
 @pytest.fixture
@@ -31,7 +38,7 @@ def template(templates):
 
 @pytest.fixture
 def computed(default_config):
-    return {alarm.name: alarm for alarm in catalogue.compute(default_config)}
+    return {alarm.name: alarm for alarm in deployed.monitoring(default_config)}
 
 
 def said(stat):
@@ -89,7 +96,9 @@ def test_a_composite_is_created_after_its_children(template, computed):
 
         assert isinstance(alarm, CompositeAlarm)
         assert alarm.rule == resource["Properties"]["AlarmRule"]
-        assert {logical[child] for child in alarm.children} == set(resource["DependsOn"])
+        assert {logical[child] for child in alarm.children} == set(
+            [resource["DependsOn"]] if isinstance(resource["DependsOn"], str) else resource["DependsOn"]
+        )
 
 
 def test_alarms_say_severity_owner_runbook_and_subject_and_link_the_runbook(template, computed):
@@ -108,11 +117,23 @@ def test_alarms_say_severity_owner_runbook_and_subject_and_link_the_runbook(temp
 
 
 def test_what_goes_through_the_router_has_no_action_of_its_own(template, computed):
-    assert Delivery.DIRECT not in {alarm.delivery for alarm in computed.values()}
     for kind in (ALARM, COMPOSITE):
         for entry in properties(template, kind):
-            assert "AlarmActions" not in entry
+            direct = computed[entry["AlarmName"]].delivery is Delivery.DIRECT
+
+            assert direct == ("AlarmActions" in entry)
             assert "OKActions" not in entry
+
+
+def test_what_pages_directly_is_silent_while_the_pipeline_is_healthy(template, computed):
+    direct = [entry for entry in properties(template, COMPOSITE) if "AlarmActions" in entry]
+
+    assert {computed[entry["AlarmName"]].condition for entry in direct} == {"UnroutedCritical"}
+    for entry in direct:
+        (topic,) = entry["AlarmActions"]
+        assert "ExportsOutputRefCritical" in topic["Fn::ImportValue"]
+        assert entry["ActionsSuppressor"]["Fn::Join"][1][-1].endswith(":alarm:mlwarden-demo-platform-PipelineHealthy")
+        assert (60, 60) == (entry["ActionsSuppressorWaitPeriod"], entry["ActionsSuppressorExtensionPeriod"])
 
 
 def test_dashboard_bodies_are_json_once_the_region_is_known(template):
@@ -127,20 +148,18 @@ def test_dashboard_bodies_are_json_once_the_region_is_known(template):
 
 
 def test_names_that_differ_only_in_punctuation_do_not_collide(tmp_path):
-    config = many(1)
     text = [
         f'[[endpoints]]\nname = "{name}"\ninstance_type = "ml.g5.2xlarge"\np99_ms = 300\n' for name in ("a-b", "ab")
     ]
-    head = f'[deployment]\nstage = "demo"\nowner = "team"\nrunbooks = "{config.deployment.runbooks}"\n'
 
-    template = read_templates(synth(load(head + "".join(text)), tmp_path / "cdk.out"))["monitoring"]
+    template = read_templates(synth(load(HEAD + "".join(text)), tmp_path / "cdk.out"))["monitoring"]
 
-    assert 2 == len(of_type(template, COMPOSITE))
+    assert 4 == len(of_type(template, COMPOSITE))
 
 
 def test_two_hundred_endpoints_are_divided_below_the_limit_and_none_is_lost():
     config = many(200)
-    alarms = catalogue.compute(config)
+    alarms = deployed.monitoring(config)
     dashboards = [Dashboard(f"dashboard-{number}", {"widgets": []}) for number in range(200)]
 
     shards = monitoring.divide(alarms, dashboards)
@@ -152,7 +171,7 @@ def test_two_hundred_endpoints_are_divided_below_the_limit_and_none_is_lost():
 
 
 def test_a_subject_is_never_divided():
-    for shard in monitoring.divide(catalogue.compute(many(200)), []):
+    for shard in monitoring.divide(deployed.monitoring(many(200)), []):
         names = {alarm.name for alarm in shard.alarms}
 
         for alarm in shard.alarms:

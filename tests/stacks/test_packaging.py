@@ -125,10 +125,21 @@ def test_the_agents_wheel_records_every_file():
 
 
 def test_a_package_is_named_by_its_content():
-    first, again, other = packaging.facts("[]"), packaging.facts("[]"), packaging.facts("[1]")
+    first, again, other = (packaging.facts(alarms=text, policy="{}", templates="{}") for text in ("[]", "[]", "[1]"))
 
     assert first == again
     assert first.path != other.path
+
+
+def test_templates_that_are_not_there_or_broken_are_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(packaging, "ROOT", tmp_path)
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "mail.txt").write_text("$no_such_field")
+
+    with pytest.raises(packaging.PackagingError, match="other is not a folder"):
+        packaging.templates("other")
+    with pytest.raises(packaging.PackagingError, match=r"texts: mail\.txt: .*no_such_field"):
+        packaging.templates("texts")
 
 
 def test_a_compiled_file_is_refused_by_name():

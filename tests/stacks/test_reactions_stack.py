@@ -5,10 +5,19 @@ import pytest
 
 from core.catalogue import facts, platform
 from core.catalogue.alarm import name_prefix
-from core.settings import Notifier, Recommender, Responder, Router
+from core.incidents import policyfile, rules
+from core.settings import Notifier, Recommender, Responder, Router, Sweeper, Widget
 from tests.stacks.template import actions, named, of_type, properties, role_statements, strings
 
-FUNCTIONS: dict[str, Any] = {"Router": Router, "Notifier": Notifier, "Responder": Responder, "Recommender": Recommender}
+FUNCTIONS: dict[str, Any] = {
+    "Router": Router,
+    "Notifier": Notifier,
+    "Responder": Responder,
+    "Sweeper": Sweeper,
+    "Recommender": Recommender,
+    "Widget": Widget,
+}
+RULES = [name for name, _, _ in rules.patterns("demo")]
 FED_BY = {"Router": "Events", "Notifier": "Notifications", "Responder": "Investigations"}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 POLLING = {
@@ -19,14 +28,22 @@ POLLING = {
 }
 PUBLISHING = {"sns:Publish", "kms:Decrypt", "kms:GenerateDataKey"}
 ALLOWED = {
-    "Router": LOGS | POLLING | {"sqs:SendMessage", "dynamodb:BatchGetItem", "dynamodb:PutItem"},
+    "Router": LOGS
+    | POLLING
+    | PUBLISHING
+    | {"sqs:SendMessage", "dynamodb:BatchGetItem", "dynamodb:ConditionCheckItem", "dynamodb:PutItem"}
+    | {"dynamodb:Query"},
     "Notifier": LOGS
     | POLLING
     | PUBLISHING
-    | {"sqs:SendMessage", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "cloudwatch:GetMetricData"},
+    | {"sqs:SendMessage", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query"}
+    | {"cloudwatch:GetMetricData"},
+    "Sweeper": LOGS
+    | {"sqs:SendMessage", "dynamodb:Query", "cloudwatch:DescribeAlarms", "cloudwatch:DescribeAlarmContributors"},
+    "Widget": LOGS | {"dynamodb:Query"},
     "Responder": LOGS
     | POLLING
-    | {"sqs:SendMessage", "dynamodb:GetItem", "dynamodb:PutItem", "cloudwatch:GetMetricData"}
+    | {"sqs:SendMessage", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "cloudwatch:GetMetricData"}
     | {
         "sagemaker:DescribeEndpoint",
         "sagemaker:DescribeEndpointConfig",
@@ -81,19 +98,19 @@ def senders(statements):
     return {
         statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0].rstrip("0123456789ABCDEF")
         for statement in statements
-        if statement["Effect"] == "Allow"
+        if statement["Effect"] == "Allow" and statement["Principal"]["Service"] == "events.amazonaws.com"
     }
 
 
 @pytest.mark.parametrize("name", FED_BY.values())
-def test_a_queue_gives_up_after_three_receives_into_its_own_dead_letter_queue(template, name):
+def test_a_queue_gives_up_after_five_receives_into_its_own_dead_letter_queue(template, name):
     _, properties_ = queue(template, name)
     dead, dead_properties = named(template, "AWS::SQS::Queue", f"{name}DeadLetters")
 
     redrive = properties_["RedrivePolicy"]
 
     assert dead == redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
-    assert 3 == redrive["maxReceiveCount"]
+    assert 5 == redrive["maxReceiveCount"]
     assert 14 * 86400 == dead_properties["MessageRetentionPeriod"]
 
 
@@ -110,7 +127,19 @@ def test_only_the_rules_that_feed_the_events_queue_may_send_to_it(template):
 
     statements = queue_statements(template, events)
 
-    assert {"AlarmChanges", "EndpointChanges", "Heartbeat"} == senders(statements)
+    assert {*RULES, "Heartbeat"} == senders(statements)
+
+
+def test_topics_of_this_account_may_feed_the_events_queue_with_alarm_messages(template):
+    events, _ = queue(template, "Events")
+
+    [statement] = [
+        entry
+        for entry in queue_statements(template, events)
+        if entry["Effect"] == "Allow" and entry["Principal"]["Service"] == "sns.amazonaws.com"
+    ]
+
+    assert {"aws:SourceAccount": {"Ref": "AWS::AccountId"}} == statement["Condition"]["StringEquals"]
 
 
 def test_only_rules_may_put_undelivered_events_aside(template):
@@ -118,7 +147,7 @@ def test_only_rules_may_put_undelivered_events_aside(template):
 
     statements = queue_statements(template, undelivered)
 
-    assert {"AlarmChanges", "EndpointChanges", "Heartbeat", "Sweep", "Report"} == senders(statements)
+    assert {*RULES, "Heartbeat", "Sweep", "Report"} == senders(statements)
 
 
 def test_queues_that_no_rule_targets_let_no_service_in(template):
@@ -188,10 +217,10 @@ def test_a_role_has_no_managed_policy_and_writes_to_its_own_logs_only(template, 
     assert {"Fn::GetAtt": [group, "Arn"]} == writing["Resource"]
 
 
-def test_the_notifier_finds_what_is_due_through_the_index_alone(template):
-    [query] = [entry for entry in role_statements(template, "Notifier") if entry["Action"] == "dynamodb:Query"]
+def test_the_sweeper_reads_the_table_through_its_indexes_alone(template):
+    [query] = [entry for entry in role_statements(template, "Sweeper") if entry["Action"] == "dynamodb:Query"]
 
-    assert query["Resource"]["Fn::Join"][1][-1] == "/index/due"
+    assert ["/index/due", "/index/firing"] == [resource["Fn::Join"][1][-1] for resource in query["Resource"]]
 
 
 @pytest.mark.parametrize("function,name", FED_BY.items())
@@ -201,7 +230,8 @@ def test_a_function_is_fed_from_its_queue_and_may_fail_single_records(template, 
     _, consumer = named(template, "AWS::Lambda::Function", f"{function}Function")
 
     assert {"Fn::GetAtt": [logical, "Arn"]} == mapping["EventSourceArn"]
-    assert 10 == mapping["BatchSize"]
+    assert (mapping["BatchSize"], mapping.get("MaximumBatchingWindowInSeconds")) in {(100, 1), (10, None)}
+    assert 2 <= mapping["ScalingConfig"]["MaximumConcurrency"] <= 10
     assert ["ReportBatchItemFailures"] == mapping["FunctionResponseTypes"]
     assert 6 * consumer["Timeout"] == properties_["VisibilityTimeout"]
 
@@ -221,19 +251,16 @@ def test_a_report_that_fails_three_times_is_kept(template):
     assert {"Fn::GetAtt": [failed, "Arn"]} == destination
 
 
-def test_the_rules_take_this_deployments_alarms_and_all_endpoints(template):
-    _, alarms = named(template, "AWS::Events::Rule", "AlarmChanges")
-    _, endpoints = named(template, "AWS::Events::Rule", "EndpointChanges")
+def test_the_rules_have_the_patterns_of_what_the_router_takes(template):
+    for name, _, pattern in rules.patterns("demo"):
+        [found] = [
+            resource["Properties"]["EventPattern"]
+            for logical, resource in of_type(template, "AWS::Events::Rule").items()
+            if logical.rstrip("0123456789ABCDEF") == name
+        ]
 
-    assert {
-        "source": ["aws.cloudwatch"],
-        "detail-type": ["CloudWatch Alarm State Change", "CloudWatch Alarm Contributor State Change"],
-        "detail": {"alarmName": [{"prefix": name_prefix("demo")}]},
-    } == alarms["EventPattern"]
-    assert {
-        "source": ["aws.sagemaker"],
-        "detail-type": ["SageMaker Endpoint State Change", "SageMaker Endpoint Deployment State Change"],
-    } == endpoints["EventPattern"]
+        assert pattern == found
+    assert [{"prefix": name_prefix("demo")}] == rules.patterns("demo")[0][2]["detail"]["alarmName"]
 
 
 def test_the_schedules_press_the_switch_sweep_and_report(template):
@@ -243,7 +270,7 @@ def test_the_schedules_press_the_switch_sweep_and_report(template):
         found[name] = (rule["ScheduleExpression"], json.loads(rule["Targets"][0].get("Input", "null")))
 
     assert {
-        "Heartbeat": ("rate(5 minutes)", {"source": "mlwarden", "detail-type": "mlwarden heartbeat"}),
+        "Heartbeat": ("rate(1 minute)", {"source": "mlwarden", "detail-type": "mlwarden heartbeat"}),
         "Sweep": ("rate(1 minute)", {"sweep": True}),
         "Report": ("cron(0 6 ? * MON *)", None),
     } == found
@@ -254,19 +281,26 @@ def test_what_a_rule_cannot_deliver_is_kept(template):
 
     targets = [target for rule in properties(template, "AWS::Events::Rule") for target in rule["Targets"]]
 
-    assert 5 == len(targets)
+    assert len(RULES) + 3 == len(targets)
     for target in targets:
         assert {"Fn::GetAtt": [undelivered, "Arn"]} == target["DeadLetterConfig"]["Arn"]
 
 
-def test_functions_can_be_invoked_by_their_own_schedule_only(template):
+def test_functions_can_be_invoked_by_their_own_schedule_and_the_router_by_alarms_of_this_account(template):
     for permission in properties(template, "AWS::Lambda::Permission"):
+        if permission["Principal"] == "lambda.alarms.cloudwatch.amazonaws.com":
+            assert permission["FunctionName"]["Ref"].startswith("Router")
+            assert {"Ref": "AWS::AccountId"} == permission["SourceAccount"]
+            continue
         assert "events.amazonaws.com" == permission["Principal"]
         assert permission["SourceArn"]["Fn::GetAtt"][0].startswith(("Sweep", "Report"))
 
 
 def test_platform_alarms_speak_to_a_topic_of_their_severity_directly(template):
     for alarm in properties(template, "AWS::CloudWatch::Alarm"):
+        if alarm["AlarmName"].endswith("-PipelineHealthy"):
+            assert "AlarmActions" not in alarm, "its ALARM is the good state"
+            continue
         severity = {tag["Key"]: tag["Value"] for tag in alarm["Tags"]}["mlwarden:severity"]
         [topic] = alarm["AlarmActions"]
 
@@ -286,6 +320,7 @@ def test_every_part_that_can_fail_has_its_platform_alarm(template):
         ),
         *(f"mlwarden-demo-{name}-NotificationsFailed" for name in ("critical", "warning", "info")),
         "mlwarden-demo-platform-HeartbeatMissing",
+        "mlwarden-demo-platform-PipelineHealthy",
     }
     assert expected == watched
 
@@ -314,3 +349,9 @@ def test_the_facts_layer_knows_every_deployed_alarm(templates, default_config, l
 
     assert deployed == set(known)
     assert set(platform.CONDITIONS) <= {entry.condition for entry in known.values()}
+
+
+def test_the_facts_layer_has_the_policy_of_the_configuration(default_config, layers):
+    written = layers["Facts"]["python/mlwarden_deployed/policy.json"].decode()
+
+    assert policyfile.of(default_config) == policyfile.decode(written)

@@ -48,9 +48,15 @@ def test_no_file_of_the_assembly_names_this_machine(assembly):
     assert [] == written
 
 
+NEWER_ACTION = "[W3037: Check IAM Permission configuration] ('describealarmcontributors' "
+"""CloudWatch's DescribeAlarmContributors of 2025, which cfn-lint's list does not have yet."""
+
+
 def test_cfn_lint_finds_nothing(assembly):
     for path in sorted(assembly.glob("*.template.json")):
-        assert [] == [str(match) for match in cfn_lint(path.read_text())]
+        found = [str(match) for match in cfn_lint(path.read_text())]
+
+        assert [] == [text for text in found if not text.startswith(NEWER_ACTION)]
 
 
 def test_cdk_nag_finds_nothing_that_is_not_accepted(assembly):

@@ -25,6 +25,10 @@ def _permission(context: Context, p: Properties) -> Created:
         condition["ArnLike"] = {"AWS:SourceArn": source}
     if account := p.text("SourceAccount"):
         condition["StringEquals"] = {"AWS:SourceAccount": account}
+    if auth := p.text("FunctionUrlAuthType"):
+        condition.setdefault("StringEquals", {})["lambda:FunctionUrlAuthType"] = auth
+    if "InvokedViaFunctionUrl" in p:
+        condition["Bool"] = {"lambda:InvokedViaFunctionUrl": str(p.flag("InvokedViaFunctionUrl")).lower()}
     service = principal.endswith(".amazonaws.com")
     identity = context.name(100)
     functions.grant(

@@ -3,6 +3,7 @@
 const body = JSON.parse(document.getElementById("body").textContent);
 const clock = document.getElementById("clock");
 const REFRESH_MS = 2000;
+const CUSTOM_REFRESH_MS = 30000; // each time runs a function
 const STATES = { OK: "OK", ALARM: "In alarm", INSUFFICIENT_DATA: "Insufficient data", MISSING: "Does not exist" };
 const COLORS = ["#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#17becf", "#e377c2", "#7f7f7f", "#bcbd22"];
 const LIMIT_COLOR = "#d62728";
@@ -111,9 +112,25 @@ function drawSeries(box, answer, properties) {
   }, CONFIG);
 }
 
+// What a function answers is anybody's HTML: its text is kept, in elements that only lay text out, without attributes.
+const LAYOUT = new Set(["B", "BR", "CODE", "DIV", "H1", "H2", "H3", "I", "LI", "OL", "P", "PRE", "SPAN", "TABLE", "TBODY", "TD", "TH", "THEAD", "TR", "UL"]);
+
+function harmless(node) {
+  if (node.nodeType === Node.TEXT_NODE) return [node.textContent];
+  if (node.nodeType !== Node.ELEMENT_NODE || ["SCRIPT", "STYLE", "TEMPLATE"].includes(node.tagName)) return [];
+  const inner = [...node.childNodes].flatMap(harmless);
+  return LAYOUT.has(node.tagName) ? [element(node.tagName.toLowerCase(), "", ...inner)] : inner;
+}
+
+function drawCustom(box, answer) {
+  box.note.textContent = answer.error;
+  box.content.replaceChildren(...harmless(new DOMParser().parseFromString(answer.html, "text/html").body));
+}
+
 function draw(box, answer) {
   const properties = box.widget.properties;
   if (box.widget.type === "alarm") return drawAlarms(box, answer);
+  if (box.widget.type === "custom") return drawCustom(box, answer);
   box.note.textContent = answer.error;
   if (properties.view === "singleValue") return drawNumbers(box, answer, properties);
   box.note.textContent ||= isEmpty(answer) ? "No data in this range" : "";
@@ -121,6 +138,8 @@ function draw(box, answer) {
 }
 
 async function refresh(box) {
+  if (box.widget.type === "custom" && Date.now() - (box.asked || 0) < CUSTOM_REFRESH_MS) return;
+  box.asked = Date.now();
   const address = `/api/dashboards/${encodeURIComponent(body.name)}/widgets/${box.number}?minutes=${body.minutes}`;
   const response = await fetch(address);
   if (!response.ok) return void (box.note.textContent = `The viewer answered ${response.status}`);
@@ -128,7 +147,7 @@ async function refresh(box) {
 }
 
 function isDrawn(widget) {
-  return widget.type === "alarm"
+  return widget.type === "alarm" || widget.type === "custom"
     || (widget.type === "metric" && ["timeSeries", "singleValue", undefined].includes(widget.properties.view));
 }
 

@@ -46,6 +46,13 @@ HERE = "us-east-1:123456789012"
             {"RequestItems": {"t": {}}},
             [("dynamodb:BatchGetItem", f"arn:aws:dynamodb:{HERE}:table/t")],
         ),
+        ("secretsmanager", "GetSecretValue", {"SecretId": "arn:s"}, [("secretsmanager:GetSecretValue", "arn:s")]),
+        (
+            "secretsmanager",
+            "GetSecretValue",
+            {"SecretId": "s"},
+            [("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{HERE}:secret:s")],
+        ),
         ("cloudwatch", "GetMetricData", {}, [("cloudwatch:GetMetricData", "*")]),
         (
             "cloudwatch",

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import moto.core.utils
+import moto.dynamodb.models.table
 import moto.events.models
 import moto.sagemaker.models
 import moto.sns.models
@@ -77,6 +78,7 @@ def test_queues_take_messages_through_one_method_that_the_feeder_wraps():
         "visibility_timeout",
         "message_attribute_names",
     ]
+    assert parameters(backend.is_message_valid_based_on_retention_period) == ["self", "queue_name", "message"]
     assert {"message_attributes", "delay_seconds", "deduplication_id", "group_id"} <= set(
         parameters(backend.send_message)
     )
@@ -180,3 +182,11 @@ def test_requests_are_matched_parsed_and_answered_by_their_models():
     assert PARSERS["query"](publish).parse(request) == {"Message": "m"}
     written = serializer(operation_model=publish, context=SerializationContext("id")).serialize({"MessageId": "1"})
     assert "<MessageId>1</MessageId>" in written["body"]
+
+
+def test_queries_look_through_one_method_that_names_what_it_looks_for():
+    table = moto.dynamodb.models.table.Table
+
+    assert {"hash_key", "index_name", "hash_key_conditions"} <= set(parameters(table.query))
+    assert parameters(table.all_items) == ["self"]
+    assert inspect.getsource(table.query).count("self.all_items()") == 2

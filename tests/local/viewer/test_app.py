@@ -8,6 +8,8 @@ from urllib.request import urlopen
 import pytest
 from flask.testing import FlaskClient
 
+from local.errors import ServiceError
+from local.functions.model import Invocation
 from local.viewer import app
 from local.world import World
 from tests.cloudwatch.fakes import FakeWorld
@@ -154,6 +156,61 @@ def test_lights_have_state_since_and_reason_in_the_widgets_order(
     assert ("ranker-Broken", "ALARM") == (broken["label"], broken["state"])
     assert "2026-11-20T10:01:00Z" == broken["since"]
     assert "Threshold Crossed" in broken["reason"]
+
+
+class Drawing:
+    """A function behind a custom widget; `asked` is what it was given."""
+
+    def __init__(self, answer: Invocation | ServiceError) -> None:
+        self.asked: list[tuple[str, Any]] = []
+        self._answer = answer
+
+    def invoke(self, name: str, payload: Any) -> Invocation:
+        self.asked.append((name, payload))
+        if isinstance(self._answer, ServiceError):
+            raise self._answer
+        return self._answer
+
+
+CUSTOM = {"title": "Open incidents", "endpoint": "arn:f", "params": {"owner": "search"}}
+
+
+def test_a_custom_widgets_function_is_asked_as_cloudwatch_asks_it(
+    world: FakeWorld, client: FlaskClient, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function = Drawing(Invocation("<table></table>"))
+    monkeypatch.setattr(world, "functions", function)
+    show(("custom", CUSTOM))
+
+    drawn = asked(client)
+
+    ((name, event),) = function.asked
+    context = event["widgetContext"]
+    assert drawn == {"html": "<table></table>", "error": ""}
+    assert (name, event["owner"], context["params"]) == ("arn:f", "search", {"owner": "search"})
+    assert (context["dashboardName"], context["widgetId"]) == ("mlwarden-test-fleet", "widget-1")
+    assert context["timeRange"]["end"] - context["timeRange"]["start"] == 30 * 60 * 1000
+
+
+@pytest.mark.parametrize(
+    "answer,said",
+    [
+        (Invocation({"errorMessage": "no"}, "Unhandled"), "no"),
+        (ServiceError("ResourceNotFoundException", "Function not found: arn:f", 404), "Function not found: arn:f"),
+    ],
+)
+def test_a_custom_widget_says_why_it_shows_nothing(
+    world: FakeWorld,
+    client: FlaskClient,
+    show: Show,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Invocation | ServiceError,
+    said: str,
+) -> None:
+    monkeypatch.setattr(world, "functions", Drawing(answer))
+    show(("custom", CUSTOM))
+
+    assert asked(client) == {"html": "", "error": said}
 
 
 def test_the_clock_is_the_embedded_awss(world: FakeWorld, client: FlaskClient) -> None:

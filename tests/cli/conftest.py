@@ -1,0 +1,3 @@
+from tests.channels.conftest import table
+
+__all__ = ["table"]
