@@ -5,10 +5,14 @@ A frozen dataclass sets each field through `object.__setattr__`, and `dataclasse
 frozen before anybody else sees it. `changed` is `replace` for such classes; `maker` gives the shortest way to make one.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import MISSING, Field, field, fields, make_dataclass
 from operator import attrgetter
 from typing import Any, ParamSpec, TypeVar, cast
+
+quoted = json.encoder.encode_basestring_ascii
+"""A text as JSON, without the encoder that `json.dumps` makes for each value."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,7 +29,8 @@ def quick(kind: type[T]) -> type[T]:
     if "__slots__" not in kind.__dict__ or hasattr(kind, "__post_init__"):
         raise TypeError(f"{kind.__name__} is no dataclass with slots and without __post_init__")
     own = fields(kind)  # type: ignore[arg-type]  # raises TypeError for what is no dataclass
-    twin = make_dataclass(kind.__name__, [(one.name, Any, _copied(one)) for one in own], slots=True, eq=False)
+    copies = [(one.name, Any, _copied(one)) for one in own]
+    twin = make_dataclass(kind.__name__, copies, bases=kind.__bases__, slots=True, eq=False)
     fill = twin.__init__  # type: ignore[misc]  # the twin's own, not a subclass's
 
     def __init__(self: Any, *values: Any, **named: Any) -> None:
@@ -34,7 +39,7 @@ def quick(kind: type[T]) -> type[T]:
         self.__class__ = kind
 
     kind.__init__ = __init__  # type: ignore[method-assign]
-    _twins[kind] = twin, attrgetter(*(one.name for one in own))
+    _twins[kind] = twin, _reader([one.name for one in own])
     return kind
 
 
@@ -64,6 +69,13 @@ def changed(value: T, /, **new: Any) -> T:
     made.__class__ = kind
     frozen: T = made
     return frozen
+
+
+def _reader(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """What reads these fields; of one name alone, attrgetter would give the bare value."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda value: tuple(getattr(value, name) for name in names)
 
 
 def _copied(one: "Field[Any]") -> Any:

@@ -1,7 +1,6 @@
 """One alert: a source's standing, as one value; `observation` folds into it what the source tells."""
 
 import hashlib
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,11 +11,9 @@ from core.incidents.flapping import Flap
 from core.incidents.labels import Labels
 from core.incidents.policy import Pairs
 from core.incidents.signals import Signal, State
-from core.values import maker, quick
+from core.values import maker, quick, quoted
 
 _INCIDENT = Delivery.INCIDENT
-_quoted = json.encoder.encode_basestring_ascii
-"""A text as JSON. Whole encoders are made anew for each value that they encode."""
 
 
 class Outcome(StrEnum):
@@ -111,5 +108,5 @@ class Observed(NamedTuple):
 
 def fingerprint(signal: Signal) -> str:
     """16 hex digits of what makes the signal's source itself: never of its state, value, time or text."""
-    told = ",".join([f"[{_quoted(name)},{_quoted(value)}]" for name, value in sorted(signal.identity)])
+    told = ",".join([f"[{quoted(name)},{quoted(value)}]" for name, value in sorted(signal.identity)])
     return hashlib.sha256(f"[{told}]".encode()).hexdigest()[:16]

@@ -26,6 +26,8 @@ def parse(value: object) -> datetime:
             instant = None
         if instant is not None and instant.tzinfo is UTC:
             return instant
+        if value[4:5] == "-":
+            return _iso(value)
         text = value.strip()
         if not (text.isascii() and text.replace(".", "", 1).isdecimal()):
             return _rfc_1123(text) or _iso(text)

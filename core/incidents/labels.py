@@ -59,14 +59,14 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A source: `pairs` are what routes, silences and inhibitions match on, `labels` what messages say of it."""
+    """A source: `pairs` are what routes, silences and inhibitions match on, `labels` what messages say of it.
+
+    `told` is what the labels of an alarm that the catalogue lacks were made of.
+    """
 
     pairs: Pairs
     labels: Labels
-
-
-_Seen = tuple[bytes, Known]
-"""What an alarm's labels were made of, and what they are."""
+    told: bytes = b""
 
 
 class Sources:
@@ -76,7 +76,7 @@ class Sources:
         """`facts` are the deployed alarms by name."""
         self._facts = facts
         self._stage = stage
-        self._alarms: dict[str | tuple[str, str], _Seen] = {}
+        self._alarms: dict[str | tuple[str, str], Known] = {}
 
     def of(self, signal: Signal) -> Known:
         """The signal's source."""
@@ -84,18 +84,20 @@ class Sources:
             return self._classified(signal)
         key = signal.key
         seen = self._alarms.get(key)
+        if seen is not None and not seen.told:
+            # The catalogue does not change, and an ARN ends with the alarm's name.
+            return seen
         told = b"" if signal.alarm_name in self._facts else _told(signal)
-        if seen is not None and seen[0] == told:
-            return seen[1]
+        if seen is not None and seen.told == told:
+            return seen
         if len(self._alarms) >= MAX_REMEMBERED:
             self._alarms.clear()
-        known = self._classified(signal)
-        self._alarms[key] = told, known
+        known = self._alarms[key] = self._classified(signal, told)
         return known
 
-    def _classified(self, signal: Signal) -> Known:
+    def _classified(self, signal: Signal, told: bytes = b"") -> Known:
         labels = classify(signal, self._facts)
-        return Known(pairs(signal, labels, stage=self._stage), labels)
+        return Known(pairs(signal, labels, stage=self._stage), labels, told)
 
 
 def _told(signal: AlarmSignal) -> bytes:

@@ -4,7 +4,6 @@ The decision follows `notify.DedupStage.needsUpdate`; flapping, digests and ungr
 """
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,9 +13,7 @@ from core.catalogue.alarm import Severity, Subject
 from core.incidents.alert import Alert
 from core.incidents.evidence import Change, Investigation
 from core.incidents.policy import Pairs
-from core.values import quick
-
-_canonical = json.JSONEncoder(separators=(",", ":")).encode
+from core.values import quick, quoted
 
 MAX_LISTED = 50
 """Alerts that a notification carries in full; the counts tell of the others."""
@@ -97,6 +94,7 @@ class Flaps:
     since: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class DigestLine:
     """One group that the storm guard held back: what would have been said of it."""
@@ -205,5 +203,6 @@ def telling(alert: Alert) -> tuple[int, float, str]:
 
 def notification_id(group: str, firing: Iterable[str], resolved: Iterable[str], seq: int) -> str:
     """32 hex digits, the same for every attempt to send the same message, so that a receiver can drop a second copy."""
-    canonical = _canonical([group, sorted(firing), sorted(resolved), seq])
+    lists = (",".join(map(quoted, sorted(names))) for names in (firing, resolved))
+    canonical = f"[{quoted(group)},[{'],['.join(lists)}],{seq}]"
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]

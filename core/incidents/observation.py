@@ -10,6 +10,7 @@ The last few observations are kept, so that neither the order nor the number of 
 """
 
 from datetime import datetime, timedelta
+from sys import intern
 
 from core.catalogue.alarm import Severity
 from core.incidents import flapping
@@ -87,8 +88,8 @@ def _first(signal: Signal, labels: Pairs, facts: Labels, key: str) -> Alert:
         source=signal.name,
         labels=labels,
         facts=facts,
-        account=signal.account,
-        region=signal.region,
+        account=intern(signal.account),
+        region=intern(signal.region),
         state=OK,
         at=signal.at,
         event_key=key,

@@ -4,7 +4,6 @@ Three kinds: an alarm's state, an endpoint's status, and everything else as a fa
 the same questions, so that what follows does not ask which it has.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,11 +11,9 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from core.catalogue.alarm import Delivery, Severity
-from core.incidents.forms import figures
-from core.incidents.forms.fields import Pairs, decoded, entries, pairs
+from core.incidents.forms.details import Detailed
+from core.incidents.forms.fields import Pairs
 from core.values import quick
-
-_compact = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 class State(StrEnum):
@@ -72,7 +69,7 @@ class Source(StrEnum):
 
 @quick
 @dataclass(frozen=True, slots=True)
-class AlarmSignal:
+class AlarmSignal(Detailed):
     """A CloudWatch alarm, or one contributor of it, came into `state` at `at`.
 
     `muted_by` says which mute rule or suppressor kept the alarm's own actions silent, or is empty; until
@@ -128,65 +125,6 @@ class AlarmSignal:
     def partition(self) -> str:
         """`aws`, `aws-cn` or `aws-us-gov`: where links lead."""
         return _partition(self.alarm_arn, self.region)
-
-    @property
-    def value(self) -> float | None:
-        """The newest evaluated datapoint, in CloudWatch's unit."""
-        return figures.value(self.detail)
-
-    @property
-    def threshold(self) -> float | None:
-        """What the value was held against, in CloudWatch's unit."""
-        return figures.threshold(self.detail)
-
-    @property
-    def below(self) -> bool:
-        """Whether low values are bad, as far as the event tells."""
-        return figures.below(self.detail)
-
-    @property
-    def configuration(self) -> Mapping[str, Any]:
-        """What the event says of the alarm's configuration."""
-        return decoded(self.detail.get("configuration"))
-
-    @property
-    def description(self) -> str:
-        """The alarm's description; empty where there is none."""
-        return str(self.configuration.get("description") or "")
-
-    @property
-    def metric(self) -> str:
-        """The name of the alarm's first metric; empty for composites, log and PromQL alarms."""
-        return str(self._first_metric.get("name") or "")
-
-    @property
-    def dimensions(self) -> Pairs:
-        """The dimensions of the alarm's first metric."""
-        return pairs(self._first_metric.get("dimensions"))
-
-    @property
-    def period_seconds(self) -> int:
-        """The period of the alarm's first metric; 0 where the event does not tell."""
-        stats = (decoded(entry.get("metricStat")) or entry for entry in entries(self.configuration.get("metrics")))
-        return next((period for stat in stats if isinstance(period := stat.get("period"), int)), 0)
-
-    @property
-    def queries(self) -> str:
-        """The alarm's metrics as JSON text, for asking more; empty where there are none."""
-        metrics = entries(self.configuration.get("metrics"))
-        return _compact(metrics) if metrics else ""
-
-    @property
-    def tags(self) -> Pairs:
-        """The alarm's tags, where it propagates them."""
-        return pairs(self.detail.get("alarmTags"))
-
-    @property
-    def _first_metric(self) -> Mapping[str, Any]:
-        for entry in entries(self.configuration.get("metrics")):
-            if metric := decoded(decoded(entry.get("metricStat")).get("metric")):
-                return metric
-        return {}
 
 
 class _NoAlarm:

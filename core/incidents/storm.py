@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from core.catalogue.alarm import Severity, Subject
 from core.incidents.notification import MAX_LINES, DigestLine, Notification, Reason, notification_id, rank, worst
 from core.incidents.policy import ChannelKind, Policy
-from core.values import changed, quick
+from core.values import changed, maker, quick
 
 DIGEST_WAIT = timedelta(seconds=60)
 """How long the first that is held waits for the others."""
 
+_digest_line = maker(DigestLine)
 _OPEN_UNTIL_TOLD = frozenset({ChannelKind.PAGERDUTY, ChannelKind.OPSCENTER})
 
 
@@ -138,7 +139,7 @@ def _lines(lines: tuple[DigestLine, ...], new: DigestLine) -> tuple[DigestLine, 
 
 def _line(notification: Notification) -> DigestLine:
     lead = next(iter((*notification.firing, *notification.resolved)), None)
-    return DigestLine(
+    return _digest_line(
         group=notification.group,
         incident=notification.incident,
         reason=notification.reason,

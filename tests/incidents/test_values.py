@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, asdict, dataclass, field, replace
 
 import pytest
 
-from core.values import changed, quick
+from core.values import changed, maker, quick
 
 
 @quick
@@ -54,6 +54,38 @@ def test_a_change_touches_nothing_else():
         changed(point, z=1)
 
 
+def test_what_a_maker_makes_is_what_the_class_makes():
+    make = maker(Point)
+
+    made = make(1, y=3)
+
+    assert type(made) is Point
+    assert made == Point(1, 3)
+    assert make(1).notes is not make(1).notes
+    with pytest.raises(FrozenInstanceError):
+        made.x = 5  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        make(1, 2, [], 4)  # type: ignore[call-arg]
+
+
+def test_a_quick_class_may_have_a_base_that_adds_no_fields():
+    class Base:
+        __slots__ = ()
+        x: int
+
+        @property
+        def double(self) -> int:
+            return 2 * self.x
+
+    @quick
+    @dataclass(frozen=True, slots=True)
+    class Derived(Base):
+        x: int
+        y: int = 0
+
+    assert (Derived(4).double, maker(Derived)(5).double, changed(Derived(4), x=6).double) == (8, 10, 12)
+
+
 def test_only_dataclasses_with_slots_can_be_quick():
     @dataclass(frozen=True)
     class Open:
@@ -61,3 +93,14 @@ def test_only_dataclasses_with_slots_can_be_quick():
 
     with pytest.raises(TypeError, match="Open"):
         quick(Open)
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Single:
+    x: int
+
+
+def test_a_value_of_one_field_changes_too():
+    assert changed(Single(1), x=2) == Single(2)
+    assert changed(Single(1)) == Single(1)

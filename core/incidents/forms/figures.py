@@ -40,12 +40,12 @@ def _usual(raw: str) -> float | None:
     key = raw.rfind(_RECENT)
     if key < 0 or '"evaluatedDatapoints"' in raw or '"results"' in raw:
         return None
-    start = raw.find("[", key)
-    end = raw.find("]", start)
-    if end < 0 or raw[key + len(_RECENT) : start].strip() != ":":
+    end = raw.find("]", key)
+    colon, bracket, figures = raw[key + len(_RECENT) : end].partition("[")
+    if end < 0 or not bracket or colon.strip() != ":":
         return None
     try:
-        return number(float(raw[max(start, raw.rfind(",", start, end)) + 1 : end]))
+        return number(float(figures.rpartition(",")[2]))
     except ValueError:
         return None
 
