@@ -7,7 +7,7 @@ resident, so a child process runs it and hands over one set of keys through a pi
 import json
 import logging
 import os
-import subprocess
+import resource
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -39,6 +39,8 @@ def from_environment(environment: Mapping[str, str]) -> Credentials | None:
 
 def from_chain() -> Credentials:
     """Run botocore's chain in a child process. Raises CredentialsError."""
+    import subprocess  # where keys are in the environment, its weight is not carried
+
     root = str(Path(__file__).resolve().parents[1])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     try:
@@ -59,6 +61,11 @@ def from_chain() -> Credentials:
     return parse_chain(child.stdout)
 
 
+def child_peak_mib() -> float:
+    """The most memory that a child of this process has held resident, in MiB."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
 def parse_chain(output: bytes) -> Credentials:
     """What the child printed. Raises CredentialsError without repeating any of it."""
     try:
@@ -75,7 +82,7 @@ def parse_chain(output: bytes) -> Credentials:
 
 
 class Provider:
-    """Keeps one set of credentials fresh. Used from one thread."""
+    """Keeps one set of credentials fresh, for all sinks. Used from one thread."""
 
     def __init__(
         self,
@@ -101,7 +108,8 @@ class Provider:
             try:
                 self._held = self._chain()
                 self._refused = False
-                log.info("credentials obtained", extra={"expires_at": self._held.expires_at})
+                facts = {"expires_at": self._held.expires_at, "child_peak_mib": round(child_peak_mib(), 1)}
+                log.info("credentials obtained", extra=facts)
             except CredentialsError as error:
                 if not valid:
                     raise
@@ -117,7 +125,8 @@ class Provider:
         return self._fixed is None and self._may_ask(now)
 
     def _may_ask(self, now: datetime) -> bool:
-        return self._asked_at is None or now - self._asked_at >= LEAST_PAUSE
+        # Either way: a clock that was set back must not stop it.
+        return self._asked_at is None or abs(now - self._asked_at) >= LEAST_PAUSE
 
     def _stale(self, held: Credentials, now: datetime) -> bool:
         return self._refused or (held.expires_at is not None and held.expires_at - REFRESH_EARLY <= now)

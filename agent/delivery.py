@@ -1,119 +1,268 @@
-"""Windows on their way to the sink: a bounded queue in memory and a thread that sends, backs off and tries again.
+"""Windows on their way to the sinks: one thread takes what waits in the store, packs, sends, and notes each answer.
 
-What waits here is lost when the process ends: it is a buffer against minutes of trouble, not a spool.
+An attempt is committed before its request, so a window is applied once, unless the answer to an earlier attempt was
+never known: that resend is counted.
 """
 
 import logging
+import queue
 import threading
-from collections import deque
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 from agent.clock import Clock
+from agent.database import SpoolError
+from agent.pace import Pace
+from agent.packing import Entry, gather, pieces_of, renewed
 from agent.sample import Window
-from agent.sinks import Outcome, Sink
+from agent.sinks import Answer, Durable, Live, Verdict
+from agent.spool import Piece, Spool
+from agent.store import Store
 
 log = logging.getLogger(__name__)
 
-MAX_WINDOWS = 120
-"""Two hours of one-minute windows: about 10 KiB each for a host, 30 KiB with eight GPUs."""
-SENT = "window sent"
-"""Logged with the `start` of each window that the sink took whole."""
 SEND_SECONDS = 10.0
-FIRST_BACKOFF_SECONDS = 1.0
-LONGEST_BACKOFF_SECONDS = 300.0
+LAST_SEND_SECONDS = 2.5
+IDLE_SECONDS = 30.0
+OLDEST_EVERY = 4
+"""Every fourth request begins with the oldest window rather than the newest, so that none ages out behind others."""
+FUTURE = timedelta(hours=2)
+"""PutMetricData takes nothing later than this from now: such a window waits."""
 REPEAT_LOG_SECONDS = 300.0
+SENT_LOG_SECONDS = 50.0
+LIVE_WINDOWS = 4
+
+SENT = "windows sent"
+"""Logged with the `start` of the newest whole window that a sink has, once for each, and now and then meanwhile."""
 
 
-def backoff_seconds(failures: int, chance: float) -> float:
-    """How long to wait after so many failures in a row: full jitter, `chance` being in [0, 1)."""
-    return chance * min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(failures, 16))
+class _Lane:
+    """One durable sink with its pace and what was said of it."""
+
+    def __init__(self, sink: Durable) -> None:
+        self.sink = sink
+        self.pace = Pace()
+        self.requests = 0
+        self.in_trouble = False
+        self.logged_at = float("-inf")
+        self.sent_at = float("-inf")
+        self.sent = 0
+        self.newest: datetime | None = None
 
 
 class Delivery:
-    """Oldest window first. `offer` from the sampling thread; one thread of its own calls the sink."""
+    """`offer` from the sampling thread; one thread of its own calls the durable sinks, and one more the live ones."""
 
-    def __init__(self, sink: Sink, *, clock: Clock, chance: Callable[[], float], capacity: int = MAX_WINDOWS) -> None:
+    def __init__(
+        self,
+        store: Store,
+        sinks: Sequence[Durable],
+        *,
+        live: Sequence[Live] = (),
+        clock: Clock,
+        chance: Callable[[], float],
+    ) -> None:
         """`chance` gives numbers in [0, 1) for the jitter."""
-        self._sink = sink
+        self._store = store
+        self._lanes = [_Lane(sink) for sink in sinks]
+        self._live = live
         self._clock = clock
         self._chance = chance
-        self._capacity = capacity
-        self._windows: deque[Window] = deque()
-        self._ready = threading.Condition()
+        self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
-        self._logged_at = float("-inf")
-        self.lost = 0
-        """Windows dropped because the queue was full."""
-        self.rejected = 0
-        """Datums that the sink will never take."""
+        self._shown: queue.Queue[Window | None] = queue.Queue(LIVE_WINDOWS)
+        self._threads = [threading.Thread(target=self._run, name="delivery", daemon=True)] if self._lanes else []
+        if live:
+            self._threads.append(threading.Thread(target=self._show, name="live", daemon=True))
+        self.reason = ""
+        """Why the last request that was not taken was not."""
 
     def start(self) -> None:
         """Begin to send."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def offer(self, window: Window) -> None:
-        """Queue a window; where the queue is full the oldest is dropped."""
-        with self._ready:
-            self._windows.append(window)
-            if len(self._windows) > self._capacity:
-                dropped = self._windows.popleft()
-                self.lost += 1
-                log.warning("window dropped: queue full", extra={"start": dropped.start, "lost": self.lost})
-            self._ready.notify()
+        """Commit a window to the store, from where it is sent; live sinks that lag miss it."""
+        if self._lanes:
+            self._store.add(window)
+            self._wake.set()
+        if self._live:
+            try:
+                self._shown.put_nowait(window)
+            except queue.Full:
+                log.warning("window not shown: the reader is slow", extra={"start": window.start})
 
     def finish(self, *, within_seconds: float) -> int:
-        """Try once to send what waits, give up after `within_seconds`; returns how many windows are left."""
+        """Try once more, give up after `within_seconds`; returns how many windows wait (of the sink with most)."""
         self._stopping.set()
-        with self._ready:
-            self._ready.notify()
-        self._thread.join(within_seconds)
-        with self._ready:
-            return len(self._windows)
+        self._wake.set()
+        if self._live:
+            with suppress(queue.Full):
+                self._shown.put_nowait(None)
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(within_seconds)
+        return self.left()
+
+    def left(self) -> int:
+        """How many windows wait, for the sink with the longest queue."""
+        return max((self._store.depth(lane.sink.name) for lane in self._lanes), default=0)
+
+    def once(self) -> bool:
+        """For a single run, without threads: every sink is offered all that waits; whether each took it."""
+        while not self._shown.empty() and (window := self._shown.get_nowait()) is not None:
+            self._show_one(window)
+        drained = [self._drain(lane) for lane in self._lanes]
+        return all(drained)
+
+    def _drain(self, lane: _Lane) -> bool:
+        lane.logged_at = float("inf")  # the caller says `reason`
+        while self._store.depth(lane.sink.name):
+            if not self._send_some(lane, LAST_SEND_SECONDS):
+                return False
+        return not self.reason
 
     def _run(self) -> None:
-        failures = 0
-        while (window := self._next()) is not None:
-            # Once told to stop there is one attempt, and a short one.
-            last = self._stopping.is_set()
-            outcome = self._sink.send(window, timeout_seconds=SEND_SECONDS / 4 if last else SEND_SECONDS)
-            self._settle(window, outcome)
-            if not outcome.rest:
-                failures = 0
+        while not self._stopping.is_set():
+            self._wake.clear()
+            wait = self.turn()
+            if not self._stopping.is_set():
+                self._clock.sleep(wait, self._wake)
+        for lane in self._lanes:  # once more, and briefly
+            self._attempt(lane, LAST_SEND_SECONDS)
+
+    def turn(self) -> float:
+        """A request for every sink whose turn it is; seconds until the next."""
+        self._store.tend()
+        wait = IDLE_SECONDS
+        for lane in self._lanes:
+            now = self._clock.monotonic()
+            if lane.pace.wait(now) == 0 and self._attempt(lane, SEND_SECONDS) is None:
                 continue
-            if last:
-                return
-            self._complain(window, outcome)
-            self._clock.sleep(backoff_seconds(failures, self._chance()), self._stopping)
-            failures += 1
+            wait = min(wait, lane.pace.wait(self._clock.monotonic()))
+        return wait
 
-    def _next(self) -> Window | None:
-        with self._ready:
-            while not self._windows and not self._stopping.is_set():
-                self._ready.wait()
-            return self._windows[0] if self._windows else None
+    def _attempt(self, lane: _Lane, timeout_seconds: float) -> bool | None:
+        """One request, or the few that find what spoils it: whether all was settled; None where nothing waits."""
+        try:
+            return self._send_some(lane, timeout_seconds)
+        except SpoolError as error:
+            self._store.failed(error)
+            return None
 
-    def _settle(self, window: Window, outcome: Outcome) -> None:
-        self.rejected += outcome.rejected
-        if outcome.rejected:
-            log.error("datums rejected", extra={"datums": outcome.rejected, "reason": outcome.reason})
-        with self._ready:
-            if not self._windows or self._windows[0] is not window:
-                return  # dropped as the oldest while it was being sent
-            if outcome.rest:
-                self._windows[0] = replace(window, datums=outcome.rest)
-            else:
-                self._windows.popleft()
-        if not outcome.rest:
-            self._logged_at = float("-inf")
-            start = window.start.isoformat()
-            facts = {"start": start, "datums": len(window.datums), "dropped_samples": window.dropped}
-            log.info(SENT, extra=facts)
+    def _send_some(self, lane: _Lane, timeout_seconds: float) -> bool | None:
+        newest = (lane.requests + 1) % OLDEST_EVERY != 0
+        latest = self._clock.now() + FUTURE
+        for spool in self._store.spools:
+            batch = gather(spool, lane.sink, newest_first=newest, latest=latest) or gather(
+                spool, lane.sink, newest_first=not newest, latest=latest
+            )
+            if batch is not None:
+                self._settle(lane, spool, batch.done)
+                if not batch.entries:
+                    return True
+                lane.requests += 1
+                spool.checkpoint()
+                return self._offer(lane, spool, batch.entries, timeout_seconds)
+        return None
 
-    def _complain(self, window: Window, outcome: Outcome) -> None:
+    def _offer(self, lane: _Lane, spool: Spool, entries: Sequence[Entry], timeout_seconds: float) -> bool:
+        pieces = pieces_of(entries)
+        again = spool.attempt(lane.sink.name, pieces)
+        if again:
+            log.warning("windows sent again: an earlier answer was lost", extra={"windows": again})
+        lane.pace.called(self._clock.monotonic())
+        answer = lane.sink.send(
+            [entry.item for entry in entries if entry.item is not None], timeout_seconds=timeout_seconds
+        )
+        if answer.verdict is Verdict.TAKEN:
+            self._settle(lane, spool, entries)
+            lane.pace.taken()
+            if answer.reason:
+                log.error("request taken in part", extra={"sink": lane.sink.name, "reason": answer.reason})
+            self._tell_sent(lane, pieces)
+            return True
+        if answer.verdict is not Verdict.UNKNOWN:
+            spool.not_taken(lane.sink.name, pieces)
+        if answer.verdict is Verdict.REFUSED:
+            return self._refused(lane, spool, entries, answer, timeout_seconds)
         now = self._clock.monotonic()
-        if now - self._logged_at >= REPEAT_LOG_SECONDS:
-            self._logged_at = now
-            facts = {"start": window.start, "waiting": len(self._windows), "reason": outcome.reason}
-            log.warning("window not sent", extra=facts)
+        throttled = answer.verdict is Verdict.THROTTLED
+        (lane.pace.throttled if throttled else lane.pace.failed)(now, self._chance())
+        self._complain(lane, answer)
+        return False
+
+    def _refused(
+        self, lane: _Lane, spool: Spool, entries: Sequence[Entry], answer: Answer, timeout_seconds: float
+    ) -> bool:
+        """Find the datum that spoils the request by halving, and set it aside."""
+        if len(entries) == 1:
+            self._settle(lane, spool, [entries[0].refused(answer.reason)])
+            return True
+        middle = len(entries) // 2
+        for half in (entries[:middle], entries[middle:]):
+            self._clock.sleep(lane.pace.wait(self._clock.monotonic()), self._stopping)
+            if not self._offer(lane, spool, renewed(spool, lane.sink.name, half), timeout_seconds):
+                return False
+        return True
+
+    def _settle(self, lane: _Lane, spool: Spool, entries: Sequence[Entry]) -> None:
+        """Move the cursors behind the entries, and set aside what they found unfit."""
+        unfit = [(entry.held, datum, reason) for entry in entries for datum, reason in entry.unfit]
+        if entries:
+            spool.taken(lane.sink.name, pieces_of(entries), unfit)
+        for held, datum, reason in unfit:
+            self.reason = f"{datum.metric.name}: {reason}"
+            facts = {"sink": lane.sink.name, "start": held.start, "reason": self.reason}
+            log.error("datum refused for good", extra=facts)
+
+    def _show(self) -> None:
+        while (window := self._shown.get()) is not None:
+            self._show_one(window)
+
+    def _show_one(self, window: Window) -> None:
+        for sink in self._live:
+            try:
+                sink.show(window)
+            except OSError as error:
+                log.warning("window not shown", extra={"sink": sink.name, "error": str(error)})
+
+    def _tell_sent(self, lane: _Lane, pieces: Sequence[Piece]) -> None:
+        now = self._clock.monotonic()
+        before = lane.newest
+        lane.sent += len(pieces)
+        lane.newest = max((*_whole(pieces), *([before] if before else [])), default=None)
+        if lane.newest != before or lane.in_trouble or now - lane.sent_at >= SENT_LOG_SECONDS:
+            facts = {
+                "start": lane.newest.isoformat() if lane.newest else "none",
+                "sink": lane.sink.name,
+                "windows": lane.sent,
+                "waiting": self._store.depth(lane.sink.name),
+            }
+            log.info(SENT, extra=facts)
+            lane.sent, lane.sent_at = 0, now
+        lane.in_trouble, lane.logged_at = False, float("-inf")
+
+    def _complain(self, lane: _Lane, answer: Answer) -> None:
+        self.reason = answer.reason
+        lane.in_trouble = True
+        now = self._clock.monotonic()
+        if now - lane.logged_at >= REPEAT_LOG_SECONDS:
+            lane.logged_at = now
+            facts = {
+                "sink": lane.sink.name,
+                "waiting": self._store.depth(lane.sink.name),
+                "reason": answer.reason,
+            }
+            log.warning("windows not sent", extra=facts)
+
+
+def _whole(pieces: Sequence[Piece]) -> list[datetime]:
+    """The starts of the windows that the pieces end; what went ahead of its window with a fault is none."""
+    return [
+        piece.held.start
+        for piece in pieces
+        if piece.upto >= len(piece.held.datums) and not all(datum.is_fault for datum in piece.held.datums)
+    ]

@@ -1,9 +1,24 @@
 """GPUs as the agent sees them, whichever source they come from, and what its fault codes (XIDs) mean."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
+
+from core.catalogue import gpu
+from core.catalogue.metric import Metric
+
+_MEBIBYTE = 2**20
+
+# nvml.h, nvmlClocksEventReasons. A GPU under load is often at its power cap: no fault. The idle bit says nothing.
+THROTTLE_REASONS = {
+    0x04: gpu.GPU_THROTTLE_POWER_CAP,
+    0x08: gpu.GPU_THROTTLE_SLOWDOWN,
+    0x10: gpu.GPU_THROTTLE_SYNC_BOOST,
+    0x20: gpu.GPU_THROTTLE_SW_THERMAL,
+    0x40: gpu.GPU_THROTTLE_HW_THERMAL,
+    0x80: gpu.GPU_THROTTLE_POWER_BRAKE,
+}
 
 
 class XidClass(StrEnum):
@@ -34,21 +49,31 @@ def classify(xid: int) -> XidClass:
     return XidClass.WARNING
 
 
+Values = tuple[tuple[Metric, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A GPU instance of MIG. `uuids` are its compute instances', which is what is given to programs."""
+
+    number: int
+    gauges: Values
+    uuids: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One GPU at one look; None for what it does not support.
+    """One GPU at one look; what it does not support is not there.
 
-    `uncorrected_errors` is the volatile ECC counter, since the driver was loaded.
+    `counters` only go up, since the driver was loaded, in their metric's unit.
     """
 
     index: int
-    utilization_percent: float | None = None
-    memory_utilization_percent: float | None = None
-    memory_used_bytes: int | None = None
-    memory_total_bytes: int | None = None
-    temperature_celsius: float | None = None
-    power_watts: float | None = None
-    uncorrected_errors: int | None = None
+    gauges: Values
+    counters: tuple[tuple[Metric, int], ...] = ()
+    uuid: str = ""
+    bus: str = ""
+    partitions: tuple[Partition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +84,41 @@ class Report:
     lost: Mapping[int, str] = field(default_factory=dict)
 
 
+def memory(
+    used: int | None, total: int | None, free: int | None, reserved: int | None
+) -> Iterator[tuple[Metric, float]]:
+    """The memory's metrics, from bytes; None for what is not told."""
+    if used is not None:
+        yield gpu.NVIDIA_SMI_MEMORY_USED, used / _MEBIBYTE
+    if total is not None:
+        yield gpu.NVIDIA_SMI_MEMORY_TOTAL, total / _MEBIBYTE
+    if free is not None:
+        yield gpu.NVIDIA_SMI_MEMORY_FREE, free / _MEBIBYTE
+    if reserved is not None:
+        yield gpu.GPU_MEMORY_RESERVED, reserved
+    if used is not None and total:
+        yield gpu.GPU_MEMORY_USED_PERCENT, min(100.0, 100.0 * used / total)
+
+
+def throttling(reasons: int) -> Iterator[tuple[Metric, float]]:
+    """Percent of this instant for each reason: the mean over many is the share of time."""
+    for bit, metric in THROTTLE_REASONS.items():
+        yield metric, 100.0 if reasons & bit else 0.0
+
+
 class Source(Protocol):
     """Where readings come from."""
 
     simulated: bool
+    seconds: float
+    """How long a look may take before the round goes on without it."""
+    ready: bool
+    """Whether it has looked for GPUs: none before is no finding."""
+
+    @property
+    def watches(self) -> bool:
+        """Whether faults are known as they happen."""
+        ...
 
     def read(self) -> Report:
         """Look at every GPU, for as long as the driver takes; raises NoData where there is no GPU."""
@@ -70,4 +126,12 @@ class Source(Protocol):
 
     def take_faults(self) -> Mapping[int, tuple[int, ...]]:
         """The XIDs since the previous take, one entry a fault, of every GPU whose faults are reported. Never blocks."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the GPUs, in the thread that reads them."""
+        ...
+
+    def faults_waiting(self) -> bool:
+        """Whether a look should not wait for its time. Never blocks."""
         ...

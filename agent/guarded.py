@@ -23,10 +23,11 @@ class Guarded(Generic[T]):
         self._name = name
         self._call = call
         self._budget_seconds = budget_seconds
-        self._asks: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._asks: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[T, None] | tuple[None, Exception]] = queue.SimpleQueue()
         self._waiting = False
         self._thread: threading.Thread | None = None
+        self._last: Callable[[], None] = lambda: None
 
     def ask(self) -> T:
         """The call's value, or what it raised; Stuck when it does not return in time."""
@@ -39,7 +40,7 @@ class Guarded(Generic[T]):
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
-        self._asks.put(None)
+        self._asks.put(True)
         try:
             value, error = self._answers.get(timeout=self._budget_seconds)
         except queue.Empty:
@@ -49,11 +50,19 @@ class Guarded(Generic[T]):
             raise error
         return value  # type: ignore[return-value]  # without an error there is a value
 
+    def close(self, last: Callable[[], None] = lambda: None) -> None:
+        """End the thread, after `last` in it; a call that hangs is left behind and `last` with it. Does not wait."""
+        if self._thread is None:
+            return
+        self._last = last
+        self._asks.put(False)
+        self._thread = None
+
     def _run(self) -> None:
-        while True:
-            self._asks.get()
+        while self._asks.get():
             try:
                 answer: tuple[T, None] | tuple[None, Exception] = (self._call(), None)
             except Exception as error:  # noqa: BLE001  handed to the asker, whatever it is
                 answer = (None, error)
             self._answers.put(answer)
+        self._last()

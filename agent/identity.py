@@ -4,7 +4,7 @@ import json
 import logging
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 METADATA_URL = "http://169.254.169.254"
 METADATA_SECONDS = 1.0
+JOB_FOLDERS = (Path("/opt/ml/input/config"), Path("/opt/ml/config"))
+"""Where SageMaker tells the containers of a training job, and of a processing job, about the job."""
 _LIFETIME = "60"  # of the metadata token, in seconds
 _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 
@@ -33,12 +35,23 @@ class Identity:
         return (("InstanceId", self.instance_id),) if self.instance_id else (("host", self.host),)
 
 
-def find(*, instance_id: str, host: str, region: str, sys_root: Path, environment: Mapping[str, str]) -> Identity:
+def find(
+    *,
+    instance_id: str,
+    host: str,
+    region: str,
+    sys_root: Path,
+    environment: Mapping[str, str],
+    job_folders: Sequence[Path] = JOB_FOLDERS,
+) -> Identity:
     """What the configuration gives, completed from the environment and, on EC2 alone, the metadata service.
 
-    A configured `host` is a decision not to use the instance id.
+    A configured `host` is a decision not to use the instance id; so is a SageMaker job, whose instances are not the
+    account's own.
     """
     region = region or environment.get("AWS_REGION", "") or environment.get("AWS_DEFAULT_REGION", "")
+    if not instance_id and not host:
+        host = job_host(environment, job_folders)
     name = host or socket.gethostname()
     if region and (instance_id or host):
         return Identity(instance_id, name, region)
@@ -48,6 +61,28 @@ def find(*, instance_id: str, host: str, region: str, sys_root: Path, environmen
         host=name,
         region=region or found.get("region", ""),
     )
+
+
+def job_host(environment: Mapping[str, str], folders: Sequence[Path]) -> str:
+    """In a SageMaker job its name and this host's, as the job's own metrics have them; else empty.
+
+    Source: SageMaker developer guide, "Distributed training configuration", "Environment variables", "How Amazon
+    SageMaker Processing Configures Your Processing Container"; "Monitor SageMaker AI with CloudWatch": dimension Host,
+    `job/algo-1`.
+    """
+    for folder in folders:
+        try:
+            current = json.loads((folder / "resourceconfig.json").read_text())["current_host"]
+            processing = folder / "processingjobconfig.json"
+            job = json.loads(processing.read_text())["ProcessingJobName"] if processing.exists() else ""
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.warning("SageMaker's job not understood", extra={"error": f"{folder}: {type(error).__name__}: {error}"})
+            continue
+        job = environment.get("TRAINING_JOB_NAME", "") or job
+        return f"{job}/{current}" if job else str(current)
+    return ""
 
 
 def _metadata(sys_root: Path, environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,9 +1,15 @@
-"""Log lines for a journal: one line an event, facts as key=value, on stderr."""
+"""Log lines for a journal: one line an event, facts as key=value, on stderr, and never a flood."""
 
 import logging
 import sys
+import time
+from collections.abc import Callable, Collection
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+MOST_LINES = 10
+PER_SECONDS = 60.0
+"""So many lines of one event are written in so many seconds; the next that is written says how many were not."""
 
 
 class _Line(logging.Formatter):
@@ -16,8 +22,34 @@ class _Line(logging.Formatter):
         return line.replace("\n", " ")
 
 
-def start(level: int = logging.INFO) -> None:
-    """Send the agent's log lines to stderr."""
+class Limit(logging.Filter):
+    """Lets `MOST_LINES` of an event through each `PER_SECONDS`. Events have constant texts, so there are few."""
+
+    def __init__(self, *, paced: Collection[str] = (), monotonic: Callable[[], float] = time.monotonic) -> None:
+        """`paced` events are let through: who logs them keeps count, by a clock that may run faster."""
+        super().__init__()
+        self._paced = frozenset(paced)
+        self._monotonic = monotonic
+        self._written: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written."""
+        if record.msg in self._paced:
+            return True
+        key = (record.name, str(record.msg))
+        now = self._monotonic()
+        since, lines = self._written.get(key, (now, 0))
+        if now - since >= PER_SECONDS:
+            if lines > MOST_LINES:
+                record.left_out = lines - MOST_LINES
+            since, lines = now, 0
+        self._written[key] = (since, lines + 1)
+        return lines < MOST_LINES
+
+
+def start(level: int = logging.INFO, *, paced: Collection[str] = ()) -> None:
+    """Send the agent's log lines to stderr; `paced` as for Limit."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Line())
+    handler.addFilter(Limit(paced=paced))
     logging.basicConfig(level=level, handlers=[handler], force=True)

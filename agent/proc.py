@@ -10,23 +10,24 @@ class ProcFile:
     """A file under /proc or /sys that is read again and again.
 
     Keeping it open saves the path walk and two system calls a read; reading at an offset makes the kernel produce
-    the text anew.
+    the text anew. `at_once` is for files that the kernel hands over whole in one read (seq_file's single_open): such a
+    file is not asked whether there is more.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, at_once: bool = False) -> None:
         self._path = path
         self._descriptor = -1
+        self._at_once = at_once
 
     def read(self) -> str:
         """The whole present text. Raises OSError naming the path."""
         if self._descriptor < 0:
             self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        chunks = []
-        offset = 0
-        while chunk := os.pread(self._descriptor, _CHUNK, offset):
-            chunks.append(chunk)
-            offset += len(chunk)
-        return b"".join(chunks).decode("ascii", "replace")
+        text = chunk = os.pread(self._descriptor, _CHUNK, 0)
+        while chunk and (len(chunk) == _CHUNK or not self._at_once):
+            chunk = os.pread(self._descriptor, _CHUNK, len(text))
+            text += chunk
+        return text.decode("ascii", "replace")
 
     def close(self) -> None:
         """Close the file; the next read opens it again."""

@@ -1,9 +1,9 @@
 """What flows through the agent: a collector's samples, and the windows that aggregation makes of them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from core.catalogue.metric import Metric
 
@@ -15,9 +15,8 @@ class NoData(Exception):
     """A collector has nothing to say this time (no GPU, no swap, the first of two reads)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One value of one series, in the metric's own unit.
+class Sample(NamedTuple):
+    """One value of one series, in the metric's own unit: a tuple, for hundreds are made each second.
 
     `dimensions` are those beyond the host's own: `(("path", "/"),)`. For counters the value is what was added since
     the collector's previous look.
@@ -26,6 +25,8 @@ class Sample:
     metric: Metric
     value: float
     dimensions: Dimensions = ()
+    times: int = 1
+    """How often the value was seen; more than once where an application sampled its own."""
 
 
 class Collector(Protocol):
@@ -36,12 +37,35 @@ class Collector(Protocol):
         ...
 
 
+@runtime_checkable
+class Closing(Protocol):
+    """A collector that holds something: a thread, a driver, a program, a connection."""
+
+    def close(self) -> None:
+        """Let go of it. Does not wait for what hangs."""
+        ...
+
+
+class Pressing(Collector, Protocol):
+    """A collector that may have what cannot wait for its turn."""
+
+    @property
+    def may_press(self) -> bool:
+        """Whether that may come to be."""
+        ...
+
+    def pressing(self) -> bool:
+        """Whether it is so now. Never blocks."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Datum:
-    """One series over one window, as a statistic set, with all its dimensions.
+    """One series over one window, or over one second of it, with all its dimensions.
 
-    `values` and `counts`, where present, are the window's distinct values and how often each was seen; they describe
-    the same samples as the statistic set.
+    `values` (rising) and `counts`, where present, are the distinct values and how often each was seen; without them
+    the datum is a statistic set, as those of signed metrics are. `second` is 0, or n for the window's nth second
+    alone: such a datum is of high resolution.
     """
 
     metric: Metric
@@ -52,12 +76,23 @@ class Datum:
     count: int
     values: tuple[float, ...] = ()
     counts: tuple[int, ...] = ()
+    second: int = 0
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether it tells of a fault, rather than of there being none."""
+        return self.metric.fault and self.maximum > 0
+
+    def folded(self) -> "Datum":
+        """As a statistic set."""
+        return replace(self, values=(), counts=())
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """Everything seen from `start` (UTC, a whole multiple of `length` since the epoch) until `start + length`.
 
+    One that tells of a fault before its time is up is as long as it has been, and what follows has the same start.
     `dropped` counts samples that were no number CloudWatch takes.
     """
 

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 for the agent's few requests: one POST to the root path, header by header as botocore signs.
+"""AWS Signature Version 4 for the agent's few requests: POSTs without a query, header by header as botocore signs.
 
 Source: AWS General Reference, "Create a signed AWS API request". Own code because botocore's signer brings botocore,
 10 MiB that would stay resident; the tests hold it to botocore's, byte by byte.
@@ -24,6 +24,7 @@ class Credentials:
 def sign(
     *,
     host: str,
+    path: str = "/",
     headers: Mapping[str, str],
     body: bytes,
     credentials: Credentials,
@@ -31,9 +32,10 @@ def sign(
     service: str,
     now: datetime,
 ) -> dict[str, str]:
-    """The headers of `POST /` to `host` with the signature over all of them.
+    """The headers of a POST to `host` with the signature over all of them.
 
-    `host` has the port where it is not the scheme's own. `now` must be within 15 minutes of AWS's clock.
+    `host` has the port where it is not the scheme's own; `path` needs no escaping and has no query.
+    `now` must be within 15 minutes of AWS's clock.
     """
     moment = now.strftime("%Y%m%dT%H%M%SZ")
     signed = {**headers, "Host": host, "X-Amz-Date": moment}
@@ -41,7 +43,7 @@ def sign(
         signed["X-Amz-Security-Token"] = credentials.token
     canonical = sorted((name.lower(), " ".join(value.split())) for name, value in signed.items())
     names = ";".join(name for name, _ in canonical)
-    request = "\n".join(["POST", "/", "", *(f"{name}:{value}" for name, value in canonical), "", names, _hash(body)])
+    request = "\n".join(["POST", path, "", *(f"{name}:{value}" for name, value in canonical), "", names, _hash(body)])
     scope = f"{moment[:8]}/{region}/{service}/aws4_request"
     text = "\n".join(["AWS4-HMAC-SHA256", moment, scope, _hash(request.encode())])
     key = f"AWS4{credentials.secret_key}".encode()

@@ -7,7 +7,8 @@ Only `gpu = "simulated"` in the configuration turns them on. The agent then logs
 import math
 from collections.abc import Callable
 
-from agent.gpu import Reading, Report
+from agent.gpu import Reading, Report, memory
+from core.catalogue import gpu
 
 GPUS = 2
 MEMORY_BYTES = 24 * 2**30
@@ -18,6 +19,9 @@ class SimulatedGpus:
     """Two invented GPUs under a slow wave of load; a function of time alone, so that it repeats."""
 
     simulated = True
+    watches = False
+    seconds = 2.0
+    ready = True
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -30,17 +34,26 @@ class SimulatedGpus:
         """Invented GPUs do not break."""
         return dict.fromkeys(range(GPUS), ())
 
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def faults_waiting(self) -> bool:
+        """Never."""
+        return False
+
 
 def simulate(index: int, seconds: float) -> Reading:
     """The invented reading of one GPU, `seconds` into the simulation."""
     load = 0.5 + 0.35 * math.sin(2 * math.pi * (seconds / PERIOD_SECONDS + index / GPUS))
+    used = int(MEMORY_BYTES * (0.35 + 0.3 * load))
     return Reading(
         index=index,
-        utilization_percent=round(100 * load),
-        memory_utilization_percent=round(60 * load),
-        memory_used_bytes=int(MEMORY_BYTES * (0.35 + 0.3 * load)),
-        memory_total_bytes=MEMORY_BYTES,
-        temperature_celsius=round(38 + 34 * load),
-        power_watts=round(60 + 190 * load, 1),
-        uncorrected_errors=0,
+        gauges=(
+            (gpu.NVIDIA_SMI_UTILIZATION_GPU, round(100 * load)),
+            (gpu.NVIDIA_SMI_UTILIZATION_MEMORY, round(60 * load)),
+            *memory(used, MEMORY_BYTES, MEMORY_BYTES - used, None),
+            (gpu.NVIDIA_SMI_TEMPERATURE_GPU, round(38 + 34 * load)),
+            (gpu.NVIDIA_SMI_POWER_DRAW, round(60 + 190 * load, 1)),
+        ),
+        counters=((gpu.GPU_ECC_UNCORRECTED, 0),),
     )

@@ -5,10 +5,16 @@ import logging
 import threading
 from typing import Any
 
+from agent.nvml_calls import GPU_IS_LOST
+
 log = logging.getLogger(__name__)
 
-WAIT_MILLISECONDS = 1000
+WAIT_MILLISECONDS = 5000
+"""An event ends the wait at once: this is how long a generation of NVML that has ended keeps its thread."""
+PAUSE_SECONDS = 1.0
 _TIMEOUT = 10  # nvml.h, NVML_ERROR_TIMEOUT: no event within the wait
+# nvml.h, nvmlEventType*: an XID has its code; the others say only that it is time for a look.
+_XID, _UNAVAILABLE, _RECOVERY_ACTION = 0x8, 0x4000, 0x8000
 
 
 class XidWatch:
@@ -24,6 +30,17 @@ class XidWatch:
         self._lock = threading.Lock()
         self._indexes: dict[int | None, int] = {}
         self._seen: dict[int, list[int]] = {}
+        self._stirred = False
+
+    @property
+    def watches(self) -> bool:
+        """Whether any GPU is watched."""
+        return bool(self._indexes)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something came since the previous take."""
+        return self._stirred or bool(self._seen)
 
     def start(self, nvml: Any) -> None:
         """Begin a generation. `nvml` is the pynvml module, initialized."""
@@ -34,9 +51,9 @@ class XidWatch:
     def add(self, index: int, handle: Any) -> None:
         """Watch one GPU, if its driver can report faults."""
         nvml = self._nvml
-        wanted = nvml.nvmlEventTypeXidCriticalError
         try:
-            if not nvml.nvmlDeviceGetSupportedEventTypes(handle) & wanted:
+            wanted = nvml.nvmlDeviceGetSupportedEventTypes(handle) & (_XID | _UNAVAILABLE | _RECOVERY_ACTION)
+            if not wanted & _XID:
                 return
             if self._events is None:
                 self._events = nvml.nvmlEventSetCreate()
@@ -47,12 +64,13 @@ class XidWatch:
             log.info("XIDs are not reported", extra={"gpu": index, "error": str(error)})
             return
         with self._lock:
-            self._indexes[_address(handle)] = index
+            self._indexes[address(handle)] = index
 
     def take(self) -> dict[int, tuple[int, ...]]:
         """The XIDs since the previous take, of every GPU that is watched or had one."""
         with self._lock:
             seen, self._seen = self._seen, {}
+            self._stirred = False
             indexes = {*self._indexes.values(), *seen}
         return {index: tuple(seen.get(index, ())) for index in sorted(indexes)}
 
@@ -69,20 +87,27 @@ class XidWatch:
             except nvml.NVMLError as error:
                 if error.value == _TIMEOUT:
                     continue
+                if error.value == GPU_IS_LOST:  # said of the whole set; the others' events still come
+                    stopped.wait(PAUSE_SECONDS)
+                    continue
                 if not stopped.is_set():
                     log.warning("XIDs are no longer reported", extra={"error": str(error)})
                     with self._lock:
                         self._indexes = {}
                 return
-            self._note(_address(event.device), int(event.eventData))
+            xid = int(event.eventData) if event.eventType & _XID else None
+            self._note(address(event.device), xid)
 
-    def _note(self, address: int | None, xid: int) -> None:
+    def _note(self, address: int | None, xid: int | None) -> None:
         with self._lock:
             index = self._indexes.get(address)
-            if index is not None:
+            self._stirred = True
+            if index is not None and xid is not None:
                 self._seen.setdefault(index, []).append(xid)
-        log.warning("GPU reported an XID", extra={"gpu": index, "xid": xid})
+        if xid is not None:
+            log.warning("GPU reported an XID", extra={"gpu": index, "xid": xid})
 
 
-def _address(handle: Any) -> int | None:
+def address(handle: Any) -> int | None:
+    """What tells one handle from another."""
     return ctypes.cast(handle, ctypes.c_void_p).value

@@ -1,204 +1,245 @@
-"""The agent's weight beside a psutil and boto3 loop, in one run: `python -m benchmarks.agent [--seconds 180]`.
+"""The agent's weight beside others', all at once on the same machine: `python -m benchmarks.agent [--seconds 180]`.
 
-Both take a sample each second and send a window each minute through TLS to a loopback server, at the same time on the
-same machine. Prints a Markdown table. The rival needs psutil beside boto3; without it only the agent is measured.
+Everyone takes a sample each second (the agent with "15 s" each 15 seconds); those that can send do, each minute through
+TLS to a loopback server. Others are found on the path, or in the folder that `--tools` names, such as the `bin` of a
+virtual environment with glances, mlflow and nvitop-exporter. Prints Markdown.
 """
 
 import argparse
-import datetime
-import importlib.util
-import ipaddress
 import json
 import os
-import platform
 import re
-import ssl
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from agent.loop import FIRST_ROUND
+from benchmarks import backlog, contenders, fake_gpus, weight
+from benchmarks.contenders import ROOT, Contender
+from benchmarks.report import table
+from benchmarks.tls import CERTIFICATE, serving
 
-ROOT = Path(__file__).resolve().parents[1]
-WARM_UP_SECONDS = 10
-"""What starting costs is told apart from what running costs."""
+WARM_UP_SECONDS = 75
+"""What starting costs, the first connection and what is loaded for it, is told apart from what running costs."""
+HOUR = 3600
+SAMPLES = 300
+"""Of a host, timed without anything around them."""
 
 
 @dataclass
-class Contender:
-    """One process under measurement, and what was measured."""
+class Race:
+    """A contender at work, and what was measured of it."""
 
-    name: str
-    command: list[str]
-    environment: dict[str, str] = field(default_factory=dict)
-    pid: int = 0
-    start_cpu: float = 0.0
+    contender: Contender
+    process: "subprocess.Popen[str]"
+    first_sample: float = 0.0
+    before: float = 0.0
     cpu: float = 0.0
-    rss: float = 0.0
+    resident: float = 0.0
     private: float = 0.0
+    lost: bool = False
+
+    def watch(self) -> None:
+        """Note what starting took, when the agent says that it has its first samples; read on, so that it can write."""
+        for line in self.process.stderr or ():
+            if FIRST_ROUND in line and not self.first_sample:
+                self.first_sample = weight.cpu_seconds(self.process.pid)
 
 
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--seconds", type=int, default=180, help="measured after the warm-up; whole minutes are fairest"
-    )
+    parser.add_argument("--seconds", type=int, default=180, help="after the warm-up; whole minutes are fairest")
+    parser.add_argument("--tools", type=Path, help="a folder with more programs than the path has")
+    parser.add_argument("--only", nargs="*", help="the names of those to measure")
     options = parser.parse_args()
-    contenders = [Contender("mlwarden-agent", [sys.executable, "-m", "agent", "run"])]
-    if importlib.util.find_spec("psutil"):
-        contenders.append(Contender("psutil + boto3 loop", [sys.executable, "-m", "benchmarks.psutil_boto3"]))
-    else:
-        print("psutil is not installed: the agent is measured alone (pip install psutil)", file=sys.stderr)
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as (url, requests):
-        processes = [start(contender, url, Path(folder) / "certificate.pem") for contender in contenders]
+    with tempfile.TemporaryDirectory() as name, serving(Path(name)) as (url, requests):
+        folder = Path(name)
+        everybody = [*contenders.ours(folder), *contenders.rivals(folder, options.tools, free_port)]
+        if options.only:
+            everybody = [one for one in everybody if one.name in options.only]
+        races = [Race(one, start(one, url, folder)) for one in everybody if not one.missing]
         try:
-            measure(contenders, options.seconds)
-            sent = Counter(requests)  # before stopping makes the agent send what it has
+            measure(races, options.seconds)
+            sent = Counter(requests)  # before stopping makes them send what they have
         finally:
-            for process in processes:
-                process.terminate()
-                process.wait(10)
-    report(contenders, sent, options.seconds)
+            stop(races)
+    report(races, sent, options.seconds)
+    for one in everybody:
+        if one.missing:
+            print(f"\n{one.name}: {one.missing}.")
+    peak, cpu = credential_child()
+    print(
+        f"\nThe credential child (botocore's chain, once an hour): {peak:.1f} MiB at its peak, "
+        f"{1000 * cpu:.0f} ms CPU, which is {100 * cpu / HOUR:.4f} % of a core."
+    )
+    print(f"A sample of this host: {1000 * sample_seconds():.3f} ms CPU.")
+    for values in (contenders.VALUES, contenders.MOST_VALUES):
+        share = fake_gpus.fake_seconds(contenders.GPUS, values)
+        print(
+            f"Of a look at {contenders.GPUS} GPUs of {values} values, {1000 * share:.3f} ms CPU are the fake's own "
+            f"(without pauses between looks), which is {100 * share:.3f} % of a core at one look a second."
+        )
+    for metrics in (104, 312):
+        with tempfile.TemporaryDirectory() as name:
+            windows, size, _ = backlog.fill(Path(name), metrics, days=0.5)
+        print(f"A window of {metrics} busy metrics: {size / windows:,.0f} bytes in the spool.")
 
 
-def start(contender: Contender, url: str, certificate: Path) -> "subprocess.Popen[bytes]":
+def free_port() -> int:
+    """A port that nobody has."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def start(contender: Contender, url: str, folder: Path) -> "subprocess.Popen[str]":
     """Start one contender against the loopback server."""
     environment = {
         "PATH": os.environ["PATH"],
+        "HOME": str(folder),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])),
-        "AWS_ACCESS_KEY_ID": "benchmark",
+        "AWS_ACCESS_KEY_ID": contender.key,
         "AWS_SECRET_ACCESS_KEY": "benchmark",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": url,
-        "AWS_CA_BUNDLE": str(certificate),
+        "AWS_CA_BUNDLE": str(folder / CERTIFICATE),
         "AWS_EC2_METADATA_DISABLED": "true",
-        "MLWARDEN_AGENT_CONFIG": json.dumps({"sample_seconds": 1, "host": "benchmark"}),
+        **contender.environment,
     }
-    process = subprocess.Popen(
-        contender.command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    return subprocess.Popen(
+        contender.command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
     )
-    contender.pid = process.pid
-    return process
 
 
-def measure(contenders: list[Contender], seconds: int) -> None:
+def measure(races: Sequence[Race], seconds: int) -> None:
     """Processor time over the measured seconds, memory at its highest."""
-    time.sleep(WARM_UP_SECONDS)
-    for contender in contenders:
-        contender.start_cpu = cpu_seconds(contender)
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        time.sleep(min(5, max(0.0, end - time.monotonic())))
-        for contender in contenders:
-            rss, private = memory(contender)
-            contender.rss, contender.private = max(contender.rss, rss), max(contender.private, private)
-    for contender in contenders:
-        contender.cpu = cpu_seconds(contender) - contender.start_cpu
+    for race in races:
+        threading.Thread(target=race.watch, daemon=True).start()
+    work(races, WARM_UP_SECONDS)
+    for race in races:
+        race.before = weight.cpu_seconds(race.process.pid)
+    work(races, seconds)
+    for race in races:
+        race.lost = race.process.poll() is not None
+        race.cpu = weight.cpu_seconds(race.process.pid) - race.before
 
 
-def cpu_seconds(contender: Contender) -> float:
-    """Of all its threads, to the nanosecond."""
-    tasks = Path(f"/proc/{contender.pid}/task")
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks.iterdir()) / 1e9
+def work(races: Sequence[Race], seconds: int) -> None:
+    """Let so many seconds pass; ask those that have to be asked."""
+    began = time.monotonic()
+    for second in range(seconds):
+        for race in races:
+            if race.contender.each_second is not None:
+                race.contender.each_second()
+            if second % 5 == 4:
+                held = weight.memory(race.process.pid)
+                race.resident, race.private = max(race.resident, held.resident), max(race.private, held.private)
+        time.sleep(max(0.0, began + second + 1 - time.monotonic()))
 
 
-def memory(contender: Contender) -> tuple[float, float]:
-    """Resident and private MiB."""
-    rollup = Path(f"/proc/{contender.pid}/smaps_rollup").read_text()
-    found = {name: int(kib) / 1024 for name, kib in re.findall(r"^(\w+):\s+(\d+) kB", rollup, re.MULTILINE)}
-    return found["Rss"], found["Private_Clean"] + found["Private_Dirty"]
+def stop(races: Sequence[Race]) -> None:
+    """End them all."""
+    for race in races:
+        race.process.terminate()
+    for race in races:
+        try:
+            race.process.wait(10)
+        except subprocess.TimeoutExpired:
+            race.process.kill()
+            race.process.wait()
 
 
-def report(contenders: list[Contender], requests: Counter[str], seconds: int) -> None:
+def report(races: Sequence[Race], sent: Counter[str], seconds: int) -> None:
     """The table."""
-    print(f"{seconds} s after {WARM_UP_SECONDS} s of warm-up, sample each 1 s, window each 60 s, TLS to the loopback;")
-    print(f"CPython {platform.python_version()}, {os.cpu_count()} CPUs, Linux {platform.release()}\n")
-    print("| | RSS MiB | private MiB | CPU % of a core | CPU s per hour | CPU ms per sample | start CPU ms | windows |")
-    print("|---|---|---|---|---|---|---|---|")
-    for contender in contenders:
-        print(
-            f"| {contender.name} | {contender.rss:.1f} | {contender.private:.1f} "
-            f"| {100 * contender.cpu / seconds:.3f} | {3600 * contender.cpu / seconds:.2f} "
-            f"| {1000 * contender.cpu / seconds:.2f} | {1000 * contender.start_cpu:.0f} "
-            f"| {requests['agent' if 'agent' in contender.name else 'rival']} |"
-        )
-    if len(contenders) > 1:
-        ours, rival = contenders
-        cpu = f"{ours.cpu / rival.cpu:.2f}"
-        print(
-            f"| ratio | {ours.rss / rival.rss:.2f} | {ours.private / rival.private:.2f} | {cpu} | {cpu} | {cpu} "
-            f"| {ours.start_cpu / rival.start_cpu:.2f} | |"
-        )
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[tuple[str, Counter[str]]]:
-    """A CloudWatch that takes everything, over TLS; yields its URL and the count of requests by sender."""
-    certify(folder)
-    requests: Counter[str] = Counter()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            requests["agent" if self.headers["User-Agent"].startswith("mlwarden") else "rival"] += 1
-            self.send_response(200)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"https://127.0.0.1:{server.server_port}", requests
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def certify(folder: Path) -> None:
-    """A certificate for 127.0.0.1 that is its own authority."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mlwarden benchmark")])
-    now = datetime.datetime.now(datetime.UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(address, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+    print(f"{seconds} s after {WARM_UP_SECONDS} s of warm-up, all at once\n")
+    table(
+        ("", "RSS MiB", "private MiB", "CPU % of a core", "CPU ms to the first sample", "requests", "does"),
+        [
+            (
+                race.contender.name,
+                "ended early" if race.lost else f"{race.resident:.1f}",
+                "" if race.lost else f"{race.private:.1f}",
+                "" if race.lost else f"{100 * race.cpu / seconds:.3f}",
+                f"{1000 * race.first_sample:.0f}" if race.first_sample else "",
+                sent[race.contender.key] or "",
+                race.contender.does,
+            )
+            for race in races
+        ],
     )
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def credential_child() -> tuple[float, float]:
+    """Peak resident MiB and CPU seconds of botocore's chain, run as the agent runs it, on keys from a file."""
+    with tempfile.TemporaryDirectory() as folder:
+        keys = Path(folder) / "credentials"
+        keys.write_text("[default]\naws_access_key_id = a\naws_secret_access_key = b\n")
+        child = subprocess.Popen(
+            [sys.executable, "-m", "agent.credentials"],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "AWS_SHARED_CREDENTIALS_FILE": str(keys)},
+            stdout=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode != 0:
+            raise SystemExit(f"the credential child failed with {child.returncode}")
+        return usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
+
+
+SAMPLE = """
+import json, time
+from agent import job
+from agent.clock import SystemClock
+from agent.config import load
+class Clock(SystemClock):
+    seconds = 0.0
+    def monotonic(self):
+        return self.seconds
+clock = Clock()
+config = load('host = "benchmark"\\nsample_seconds = 1')
+loop = job.loop_of(config, clock, (("host", "benchmark"),), hand_on=lambda window: None)
+now = clock.now()
+for _ in range(20):
+    clock.seconds += 1
+    loop.round(now)
+before = time.process_time()
+for _ in range({samples}):
+    clock.seconds += 1
+    loop.round(now)
+print(json.dumps((time.process_time() - before) / {samples}))
+"""
+
+
+def sample_seconds() -> float:
+    """CPU seconds of one round of this host's collectors with the folding of what they saw, without pauses.
+
+    The mean over rounds that are a second apart by the agent's clock, so that those who look less often count as often
+    as they do.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", SAMPLE.format(samples=SAMPLES)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
+    return float(json.loads(re.findall(r"[\d.e-]+", done.stdout)[-1]))
 
 
 if __name__ == "__main__":

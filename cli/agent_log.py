@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 60.0
 """Of wall time: how long the agent may take for a start or for a window before it counts as stuck."""
 KEPT_LINES = 5
 
-_LINE = re.compile(rf"info agent\.\w+: (?P<event>{FIRST_ROUND}|{SENT}) start=(?P<start>\S+)")
+_LINE = re.compile(rf"info agent\.\w+: (?P<event>{FIRST_ROUND}|{SENT}) start=(?P<start>\d\S+)")
 
 
 class AgentLog:
@@ -82,4 +82,4 @@ class AgentLog:
         if found["event"] == FIRST_ROUND:
             self._first = start
         else:
-            self._sent = start
+            self._sent = max(start, self._sent or start)

@@ -182,6 +182,7 @@ class AgentProcess:
             "region": self._world.region,
             "host": self._host.host if self._host else "laptop",
             "gpu": "simulated" if self.simulated else "auto",
+            "state_dir": self._folder.name,
         }
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from cli.assembly import ROOT, load_config
 from cli.errors import CommandError
 from core import config
-from core.catalogue import alarms, metrics, platform
+from core.catalogue import alarms, metrics, platform, tiers
 from core.catalogue.alarm import Alarm, Comparison, MetricAlarm
 from core.catalogue.metric import Metric
+from core.catalogue.tiers import Tier
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 MADE = "Made by `make docs` from the catalogue; a change here is lost."
@@ -20,6 +21,7 @@ PLATFORM = platform.PlatformNames(
 )
 """One of each: every function, dead-letter queue and topic has the same alarms."""
 METRICS_HEAD = ("| metric | unit | dimensions | statistics | when emitted |", "|---|---|---|---|---|")
+AGENT = "CWAgent"
 SIGNS = {
     Comparison.GREATER: ">",
     Comparison.GREATER_OR_EQUAL: "≥",
@@ -68,10 +70,31 @@ def metrics_page() -> str:
     """The catalogue of metrics as a table a namespace."""
     lines = ["# Metrics", MADE, "", "Every metric that an alarm or a dashboard may use.", ""]
     for namespace in sorted({metric.namespace for metric in metrics.ALL}):
-        lines += [f"## {namespace}", "", *METRICS_HEAD]
+        lines += [f"## {namespace}", "", *(_tiers() if namespace == AGENT else ()), *METRICS_HEAD]
         lines += [_metric_row(metric) for metric in metrics.ALL if metric.namespace == namespace]
         lines.append("")
     return "\n".join(lines)
+
+
+def _tiers() -> Iterator[str]:
+    """How many series each of the agent's tiers has, and which."""
+    yield "A healthy host with one file system sends so many series; `full` sends all that there are."
+    yield ""
+    yield "| tier | without GPUs | with 1 GPU | with 8 GPUs |"
+    yield "|---|---|---|---|"
+    for tier in (Tier.LEAN, Tier.STANDARD):
+        counts = (str(tiers.series(tier, gpus=gpus)) for gpus in (0, 1, 8))
+        yield f"| {tier} | {' | '.join(counts)} |"
+    yield ""
+    for what, group in (
+        ("`lean`, of a host", tiers.LEAN_HOST),
+        ("`lean`, of its GPUs together", tiers.GPUS_TOGETHER),
+        ("`standard` adds of a host", tiers.STANDARD_HOST[len(tiers.LEAN_HOST) :]),
+        ("`standard` adds of a host without GPUs", tiers.STANDARD_WITHOUT_GPUS),
+        ("`standard` adds of each GPU", tiers.STANDARD_GPU),
+    ):
+        yield f"- {what} ({len(group)}): {', '.join(metric.name for metric in group)}"
+    yield ""
 
 
 def _metric_row(metric: Metric) -> str:

@@ -49,13 +49,26 @@ put() { # put SOURCE TARGET: install the file unless it is there already
 aws ssm get-parameter --name "$PARAMETER" --query Parameter.Value --output text >"$work/agent.toml"
 "$home/current/bin/mlwarden-agent" check-config --config "$work/agent.toml"
 echo "AWS_REGION=$AWS_REGION" >"$work/agent.env"
-put "$work/agent.toml" "$settings/agent.toml"
+# The agent reads its settings again without a restart; what waits to be sent is not touched either way.
+settings_changed=""
+if ! cmp --silent "$work/agent.toml" "$settings/agent.toml"; then
+  mkdir -p "$settings"
+  install --mode 0644 "$work/agent.toml" "$settings/agent.toml"
+  settings_changed=yes
+fi
 put "$work/agent.env" "$settings/agent.env"
 put "$release/mlwarden-agent.service" /etc/systemd/system/mlwarden-agent.service
+
+# Devices may belong to a group; one that the host lacks must not be named.
+groups="$(getent group video render | cut -d: -f1 | xargs || true)"
+printf '[Service]\nSupplementaryGroups=%s\n' "$groups" >"$work/groups.conf"
+put "$work/groups.conf" /etc/systemd/system/mlwarden-agent.service.d/groups.conf
 
 if [ -n "$changed" ]; then
   systemctl daemon-reload
   systemctl enable --quiet mlwarden-agent
   systemctl restart mlwarden-agent
+elif [ -n "$settings_changed" ]; then
+  systemctl reload-or-restart mlwarden-agent
 fi
 systemctl is-active --quiet mlwarden-agent || systemctl start mlwarden-agent

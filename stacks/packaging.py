@@ -10,10 +10,11 @@ import hashlib
 import importlib.metadata
 import io
 import re
+import sys
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -189,3 +190,20 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, files[path])
     return target.getvalue()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python -m stacks.packaging FOLDER`: the agent archive's files in a folder, for hosts without the stack."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python -m stacks.packaging FOLDER\n")
+        return 2
+    folder = Path(arguments[0])
+    with zipfile.ZipFile(agent().path) as archive:
+        archive.extractall(folder)
+        names = archive.namelist()
+    sys.stdout.write("".join(f"{folder / name}\n" for name in names))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,7 +1,7 @@
 """Processor time from /proc/stat: the whole host's shares, and how busy the busiest core is."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent.context import Context
 from agent.proc import ProcFile
@@ -9,8 +9,7 @@ from agent.sample import NoData, Sample
 from core.catalogue import host
 
 
-@dataclass(frozen=True, slots=True)
-class CpuTimes:
+class CpuTimes(NamedTuple):
     """Clock ticks since boot, as /proc/stat counts them (proc_stat(5)). Guest time is inside `user` and `nice`."""
 
     user: int
@@ -34,11 +33,11 @@ def parse_stat(text: str) -> tuple[CpuTimes, tuple[tuple[str, int, int], ...]]:
     """The host's times, and for each online core its name, total and idle ticks."""
     folded: CpuTimes | None = None
     cores = []
-    for line in text.splitlines():
+    for line in text[: text.find("\nintr")].splitlines():  # the cpu lines come first
         if not line.startswith("cpu"):
-            break  # the cpu lines come first
+            break
         name, *fields = line.split()
-        ticks = [int(field) for field in fields[:10]]
+        ticks = list(map(int, fields[:10]))
         if folded is None:
             folded = CpuTimes(*(ticks + [0] * (10 - len(ticks))))
         else:
@@ -74,12 +73,13 @@ class Cpu:
     """Shares of the processor's time since the previous look; the first look has none."""
 
     def __init__(self, context: Context) -> None:
-        self._file = ProcFile(context.proc_root / "stat")
+        self._file = ProcFile(context.proc_root / "stat", at_once=True)
+        self._full = context.full
         self._before: CpuTimes | None = None
         self._cores: dict[str, tuple[int, int]] = {}
 
     def collect(self) -> Iterator[Sample]:
-        """The host's shares and the busiest core's."""
+        """The host's shares, those of the busiest and the idlest core, and each core's where all are wanted."""
         times, cores = parse_stat(self._file.read())
         before, self._before = self._before, times
         cores_before, self._cores = self._cores, {name: (total, idle) for name, total, idle in cores}
@@ -91,18 +91,21 @@ class Cpu:
         yield Sample(host.CPU_USAGE_SYSTEM, found["system"])
         yield Sample(host.CPU_USAGE_IOWAIT, found["iowait"])
         yield Sample(host.CPU_USAGE_STEAL, found["steal"])
-        busiest = _busiest(cores_before, self._cores)
-        if busiest is not None:
-            yield Sample(host.CPU_USAGE_ACTIVE_MAX_CORE, busiest)
+        active = by_core(cores_before, self._cores)
+        if active:
+            yield Sample(host.CPU_USAGE_ACTIVE_MAX_CORE, max(active.values()))
+            yield Sample(host.CPU_USAGE_ACTIVE_MIN_CORE, min(active.values()))
+        if self._full:
+            for name, share in active.items():
+                yield Sample(host.CPU_USAGE_ACTIVE, share, (("cpu", name),))
 
 
-def _busiest(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> float | None:
-    busiest = None
+def by_core(before: dict[str, tuple[int, int]], after: dict[str, tuple[int, int]]) -> dict[str, float]:
+    """Percent that each core was active, from its (total, idle) ticks; without those that came online since."""
+    active = {}
     for name, (total, idle) in after.items():
-        if name not in before:
-            continue  # came online since
-        passed = total - before[name][0]
-        if passed > 0:
-            active = min(100.0, max(0.0, 100.0 * (passed - (idle - before[name][1])) / passed))
-            busiest = active if busiest is None else max(busiest, active)
-    return busiest
+        if name in before:
+            passed = total - before[name][0]
+            if passed > 0:
+                active[name] = min(100.0, max(0.0, 100.0 * (passed - (idle - before[name][1])) / passed))
+    return active

@@ -22,6 +22,12 @@ class Space:
     used: int
     free: int
     inodes_free: int
+    inodes_total: int
+
+    @property
+    def inodes_used_percent(self) -> float | None:
+        """None for a file system that does not count inodes."""
+        return 100.0 * (1 - self.inodes_free / self.inodes_total) if self.inodes_total else None
 
     @property
     def used_percent(self) -> float:
@@ -37,6 +43,7 @@ def parse_statvfs(answer: os.statvfs_result) -> Space:
         used=(answer.f_blocks - answer.f_bfree) * size,
         free=answer.f_bavail * size,
         inodes_free=answer.f_favail,
+        inodes_total=answer.f_files,
     )
 
 
@@ -45,9 +52,16 @@ class Disk:
 
     def __init__(self, context: Context) -> None:
         self._paths = {
-            path: Guarded(f"statvfs {path}", partial(os.statvfs, path), budget_seconds=STATVFS_SECONDS)
+            path: Guarded(
+                f"statvfs {path}", partial(os.statvfs, context.disk_root + path), budget_seconds=STATVFS_SECONDS
+            )
             for path in context.disk_paths
         }
+
+    def close(self) -> None:
+        """End the threads."""
+        for guarded in self._paths.values():
+            guarded.close()
 
     def collect(self) -> Iterator[Sample]:
         """Space of each path; raises what went wrong with any of them after the others were reported."""
@@ -64,5 +78,7 @@ class Disk:
             yield Sample(host.DISK_FREE, space.free, dimensions)
             yield Sample(host.DISK_TOTAL, space.total, dimensions)
             yield Sample(host.DISK_INODES_FREE, space.inodes_free, dimensions)
+            if space.inodes_used_percent is not None:
+                yield Sample(host.DISK_INODES_USED_PERCENT, space.inodes_used_percent, dimensions)
         if failures:
             raise failures[0]

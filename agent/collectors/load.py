@@ -18,7 +18,7 @@ class Load:
     """How many tasks ran or waited to, on average."""
 
     def __init__(self, context: Context) -> None:
-        self._file = ProcFile(context.proc_root / "loadavg")
+        self._file = ProcFile(context.proc_root / "loadavg", at_once=True)
 
     def collect(self) -> Iterator[Sample]:
         """The three averages."""

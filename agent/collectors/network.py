@@ -2,11 +2,22 @@
 
 from collections.abc import Iterator
 
-from agent.collectors.counters import Counters, Deltas
+from agent.collectors.counters import Counters, Deltas, total
 from agent.context import Context
 from agent.proc import ProcFile
 from agent.sample import NoData, Sample
 from core.catalogue import host
+
+COUNTED = (
+    host.NET_BYTES_RECV,
+    host.NET_PACKETS_RECV,
+    host.NET_ERR_IN,
+    host.NET_DROP_IN,
+    host.NET_BYTES_SENT,
+    host.NET_PACKETS_SENT,
+    host.NET_ERR_OUT,
+    host.NET_DROP_OUT,
+)
 
 
 def parse_net_dev(text: str) -> dict[str, Counters]:
@@ -14,8 +25,8 @@ def parse_net_dev(text: str) -> dict[str, Counters]:
     interfaces: dict[str, Counters] = {}
     for line in text.splitlines()[2:]:
         name, _, rest = line.partition(":")
-        figures = [int(field) for field in rest.split()]
-        interfaces[name.strip()] = (*figures[0:4], *figures[8:12])
+        fields = rest.split()
+        interfaces[name.strip()] = tuple(map(int, fields[0:4] + fields[8:12]))
     return interfaces
 
 
@@ -28,23 +39,22 @@ class Network:
     def __init__(self, context: Context) -> None:
         self._file = ProcFile(context.proc_root / "net" / "dev")
         self._class = context.sys_root / "class" / "net"
+        self._full = context.full
         self._hardware: dict[str, bool] = {}
         self._deltas = Deltas()
 
     def collect(self) -> Iterator[Sample]:
         """What was sent and received since the previous look."""
-        grown = self._deltas.since(self._counted(parse_net_dev(self._file.read())))
+        by_interface = self._deltas.by_device(self._counted(parse_net_dev(self._file.read())))
+        grown = total(by_interface)
         if grown is None:
             raise NoData
-        bytes_in, packets_in, errors_in, drops_in, bytes_out, packets_out, errors_out, drops_out = grown
-        yield Sample(host.NET_BYTES_SENT, bytes_out)
-        yield Sample(host.NET_BYTES_RECV, bytes_in)
-        yield Sample(host.NET_PACKETS_SENT, packets_out)
-        yield Sample(host.NET_PACKETS_RECV, packets_in)
-        yield Sample(host.NET_ERR_IN, errors_in)
-        yield Sample(host.NET_ERR_OUT, errors_out)
-        yield Sample(host.NET_DROP_IN, drops_in)
-        yield Sample(host.NET_DROP_OUT, drops_out)
+        for metric, value in zip(COUNTED, grown, strict=True):
+            yield Sample(metric, value)
+        for name, growth in by_interface.items():
+            if self._full or growth[2] or growth[6]:  # an interface with errors shows itself
+                for metric, value in zip(COUNTED, growth, strict=True):
+                    yield Sample(metric, value, (("interface", name),))
 
     def _counted(self, interfaces: dict[str, Counters]) -> dict[str, Counters]:
         interfaces.pop("lo", None)

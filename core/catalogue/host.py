@@ -1,212 +1,175 @@
 """Metrics of hosts that run the agent: namespace CWAgent, in the CloudWatch agent's names where it has them.
 
-Sources: CloudWatch user guide, "Metrics collected by the CloudWatch agent" and "Collect NVIDIA GPU metrics";
-the rest are the agent's own. Every series carries the host (InstanceId on EC2, else host); those of one path,
-collector or GPU carry that too. Where a metric has both, the one without a device is folded over all devices,
-so that its Maximum is the worst of them.
+Sources: CloudWatch user guide, "Metrics collected by the CloudWatch agent", "Collect network performance metrics" and
+"Collect Amazon EBS NVMe driver metrics"; the rest are the agent's own. Every series carries the host (InstanceId on
+EC2, else host); those of one path, device or collector carry that too. Where a metric has both, the one without a
+device is folded over all devices.
 """
 
 from typing import TYPE_CHECKING
 
-from core.catalogue.alarm import Subject
-from core.catalogue.metric import Display, Emitted, Metric
+from core.catalogue.agent_metric import (
+    CLOUDWATCH_AGENT,
+    CLOUDWATCH_AGENT_EBS,
+    CLOUDWATCH_AGENT_ETHTOOL,
+    HOST,
+    all_in,
+    events,
+    metric,
+    milliseconds,
+    number,
+    percent,
+    plain,
+    sets,
+    size,
+    transferred,
+)
+from core.catalogue.metric import Display, Emitted
 
 if TYPE_CHECKING:
+    from core.catalogue.alarm import Subject
     from core.config import Host
 
-_CLOUDWATCH_AGENT = (
-    "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/metrics-collected-by-CloudWatch-agent.html"
-)
-_CLOUDWATCH_AGENT_GPU = (
-    "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-Agent-NVIDIA-GPU.html"
-)
-_AGENT = "agent/"
+_PATH = sets("path")
+_FILE = sets("file")
+_COLLECTOR = (*HOST, *sets("collector"))
+_CORE = (*HOST, *sets("cpu"))
+_DISK = (*HOST, *sets("name"))
+_VOLUME = (*HOST, *sets("VolumeId"))
+_INTERFACE = (*HOST, *sets("interface"))
 
-_STATISTICS = ("Average", "Sum", "Minimum", "Maximum", "SampleCount")
-_BYTES_SHOWN = Display("GiB", 2**-30)
-_RATE_SHOWN = Display("MiB", 2**-20)
+CPU_USAGE_ACTIVE = percent("cpu_usage_active", sets=_CORE, source=CLOUDWATCH_AGENT)
+CPU_USAGE_USER = percent("cpu_usage_user", source=CLOUDWATCH_AGENT)
+CPU_USAGE_SYSTEM = percent("cpu_usage_system", source=CLOUDWATCH_AGENT)
+CPU_USAGE_IOWAIT = percent("cpu_usage_iowait", source=CLOUDWATCH_AGENT)
+CPU_USAGE_STEAL = percent("cpu_usage_steal", source=CLOUDWATCH_AGENT)
+CPU_USAGE_ACTIVE_MAX_CORE = percent("cpu_usage_active_max_core")
+CPU_USAGE_ACTIVE_MIN_CORE = percent("cpu_usage_active_min_core")
+SYSTEM_LOAD1 = plain("system_load1", "processes")
+SYSTEM_LOAD5 = plain("system_load5", "processes")
+SYSTEM_LOAD15 = plain("system_load15", "processes")
 
+# The kernel's own mean over ten seconds of how long some, or all, tasks waited (Documentation/accounting/psi.rst).
+PRESSURE_CPU_SOME = percent("pressure_cpu_some")
+PRESSURE_MEMORY_SOME = percent("pressure_memory_some")
+PRESSURE_MEMORY_FULL = percent("pressure_memory_full")
+PRESSURE_IO_SOME = percent("pressure_io_some")
+PRESSURE_IO_FULL = percent("pressure_io_full")
 
-def _sets(*more: str) -> tuple[frozenset[str], ...]:
-    return tuple(frozenset({host, *more}) for host in ("InstanceId", "host"))
+MEM_USED_PERCENT = percent("mem_used_percent", source=CLOUDWATCH_AGENT)
+MEM_USED = size("mem_used", source=CLOUDWATCH_AGENT)
+MEM_AVAILABLE = size("mem_available", source=CLOUDWATCH_AGENT)
+MEM_TOTAL = size("mem_total", source=CLOUDWATCH_AGENT)
+MEM_FREE = size("mem_free", source=CLOUDWATCH_AGENT)
+MEM_CACHED = size("mem_cached", source=CLOUDWATCH_AGENT)
+MEM_BUFFERED = size("mem_buffered", source=CLOUDWATCH_AGENT)
+MEM_SHARED = size("mem_shared", source=CLOUDWATCH_AGENT)
+MEM_DIRTY = size("mem_dirty")
+MEM_OOM_KILLS = events("mem_oom_kills", fault=True, shown="kills")
+MEM_MAJOR_FAULTS = events("mem_major_faults", shown="faults")
+SWAP_USED_PERCENT = percent("swap_used_percent", source=CLOUDWATCH_AGENT)
+SWAP_USED = size("swap_used", source=CLOUDWATCH_AGENT)
+SWAP_FREE = size("swap_free", source=CLOUDWATCH_AGENT)
 
+DISK_USED_PERCENT = percent("disk_used_percent", sets=_PATH, source=CLOUDWATCH_AGENT)
+DISK_USED = size("disk_used", sets=_PATH, source=CLOUDWATCH_AGENT)
+DISK_FREE = size("disk_free", sets=_PATH, source=CLOUDWATCH_AGENT)
+DISK_TOTAL = size("disk_total", sets=_PATH, source=CLOUDWATCH_AGENT)
+DISK_INODES_FREE = number("disk_inodes_free", sets=_PATH, source=CLOUDWATCH_AGENT)
+DISK_INODES_USED_PERCENT = percent("disk_inodes_used_percent", sets=_PATH)
 
-_HOST = _sets()
-_PATH = _sets("path")
-_COLLECTOR = _sets("collector")
-_GPU = _sets("index")
+DISKIO_READ_BYTES = transferred("diskio_read_bytes", sets=_DISK, source=CLOUDWATCH_AGENT)
+DISKIO_WRITE_BYTES = transferred("diskio_write_bytes", sets=_DISK, source=CLOUDWATCH_AGENT)
+DISKIO_READS = events("diskio_reads", sets=_DISK, source=CLOUDWATCH_AGENT)
+DISKIO_WRITES = events("diskio_writes", sets=_DISK, source=CLOUDWATCH_AGENT)
+DISKIO_READ_TIME = milliseconds("diskio_read_time", sets=_DISK, source=CLOUDWATCH_AGENT, counted=True)
+DISKIO_WRITE_TIME = milliseconds("diskio_write_time", sets=_DISK, source=CLOUDWATCH_AGENT, counted=True)
+DISKIO_IO_TIME = milliseconds("diskio_io_time", sets=_DISK, source=CLOUDWATCH_AGENT, counted=True)
+DISKIO_IOPS_IN_PROGRESS = number("diskio_iops_in_progress", source=CLOUDWATCH_AGENT)
+# One sample a disk: its Maximum is the slowest disk's.
+DISKIO_REQUEST_TIME = milliseconds("diskio_request_time", sets=_DISK)
 
-
-def _metric(
-    name: str,
-    unit: str,
-    display: Display,
-    *,
-    sets: tuple[frozenset[str], ...] = _HOST,
-    maximum: float | None = None,
-    source: str = _CLOUDWATCH_AGENT,
-) -> Metric:
-    return Metric(
-        namespace="CWAgent",
-        name=name,
-        dimension_sets=sets,
-        unit=unit,
-        # No percentiles: the agent sends statistic sets, which do not keep the distribution.
-        statistics=_STATISTICS,
-        display=display,
-        emitted=Emitted.ALWAYS,
-        source=source,
-        maximum=maximum,
+# Microseconds in which the volume, or the instance, was asked for more than it is allowed.
+EBS_VOLUME_EXCEEDED_IOPS, EBS_VOLUME_EXCEEDED_TP, EBS_INSTANCE_EXCEEDED_IOPS, EBS_INSTANCE_EXCEEDED_TP = (
+    metric(
+        f"diskio_ebs_{name}",
+        "Microseconds",
+        Display("ms", 1e-3),
+        sets=_VOLUME,
+        source=CLOUDWATCH_AGENT_EBS,
+        counted=True,
     )
-
-
-def _percent(name: str, *, sets: tuple[frozenset[str], ...] = _HOST, source: str = _CLOUDWATCH_AGENT) -> Metric:
-    return _metric(name, "Percent", Display("%"), sets=sets, maximum=100.0, source=source)
-
-
-def _bytes(name: str, *, sets: tuple[frozenset[str], ...] = _HOST) -> Metric:
-    return _metric(name, "Bytes", _BYTES_SHOWN, sets=sets)
-
-
-def _transferred(name: str) -> Metric:
-    return _metric(name, "Bytes", _RATE_SHOWN)
-
-
-def _count(
-    name: str,
-    *,
-    sets: tuple[frozenset[str], ...] = _HOST,
-    source: str = _CLOUDWATCH_AGENT,
-    maximum: float | None = None,
-) -> Metric:
-    return _metric(name, "Count", Display(""), sets=sets, source=source, maximum=maximum)
-
-
-CPU_USAGE_ACTIVE = _percent("cpu_usage_active")
-CPU_USAGE_USER = _percent("cpu_usage_user")
-CPU_USAGE_SYSTEM = _percent("cpu_usage_system")
-CPU_USAGE_IOWAIT = _percent("cpu_usage_iowait")
-CPU_USAGE_STEAL = _percent("cpu_usage_steal")
-CPU_USAGE_ACTIVE_MAX_CORE = _percent("cpu_usage_active_max_core", source=_AGENT)
-SYSTEM_LOAD1 = _metric("system_load1", "None", Display("processes"), source=_AGENT)
-SYSTEM_LOAD5 = _metric("system_load5", "None", Display("processes"), source=_AGENT)
-SYSTEM_LOAD15 = _metric("system_load15", "None", Display("processes"), source=_AGENT)
-
-MEM_USED_PERCENT = _percent("mem_used_percent")
-MEM_USED = _bytes("mem_used")
-MEM_AVAILABLE = _bytes("mem_available")
-MEM_TOTAL = _bytes("mem_total")
-SWAP_USED_PERCENT = _percent("swap_used_percent")
-SWAP_USED = _bytes("swap_used")
-
-DISK_USED_PERCENT = _percent("disk_used_percent", sets=_PATH)
-DISK_USED = _bytes("disk_used", sets=_PATH)
-DISK_FREE = _bytes("disk_free", sets=_PATH)
-DISK_TOTAL = _bytes("disk_total", sets=_PATH)
-DISK_INODES_FREE = _count("disk_inodes_free", sets=_PATH)
-
-DISKIO_READ_BYTES = _transferred("diskio_read_bytes")
-DISKIO_WRITE_BYTES = _transferred("diskio_write_bytes")
-DISKIO_READS = _count("diskio_reads")
-DISKIO_WRITES = _count("diskio_writes")
-DISKIO_IO_TIME = _metric("diskio_io_time", "Milliseconds", Display("ms"))
-
-NET_BYTES_SENT = _transferred("net_bytes_sent")
-NET_BYTES_RECV = _transferred("net_bytes_recv")
-NET_PACKETS_SENT = _count("net_packets_sent")
-NET_PACKETS_RECV = _count("net_packets_recv")
-NET_ERR_IN = _count("net_err_in")
-NET_ERR_OUT = _count("net_err_out")
-NET_DROP_IN = _count("net_drop_in")
-NET_DROP_OUT = _count("net_drop_out")
-
-AGENT_HEARTBEAT = _metric("agent_heartbeat", "Count", Display("heartbeats"), source=_AGENT)
-AGENT_COLLECTOR_SUCCESS = _count("agent_collector_success", sets=_COLLECTOR, source=_AGENT, maximum=1.0)
-AGENT_COLLECTOR_DURATION = _metric(
-    "agent_collector_duration", "Milliseconds", Display("ms"), sets=_COLLECTOR, source=_AGENT
+    for name in (
+        "volume_performance_exceeded_iops",
+        "volume_performance_exceeded_tp",
+        "ec2_instance_performance_exceeded_iops",
+        "ec2_instance_performance_exceeded_tp",
+    )
 )
+EBS_VOLUME_QUEUE_LENGTH = number("diskio_ebs_volume_queue_length", sets=_VOLUME, source=CLOUDWATCH_AGENT_EBS)
+
+NET_BYTES_SENT = transferred("net_bytes_sent", sets=_INTERFACE, source=CLOUDWATCH_AGENT)
+NET_BYTES_RECV = transferred("net_bytes_recv", sets=_INTERFACE, source=CLOUDWATCH_AGENT)
+NET_PACKETS_SENT = events("net_packets_sent", sets=_INTERFACE, source=CLOUDWATCH_AGENT)
+NET_PACKETS_RECV = events("net_packets_recv", sets=_INTERFACE, source=CLOUDWATCH_AGENT)
+NET_ERR_IN = events("net_err_in", sets=_INTERFACE, source=CLOUDWATCH_AGENT)
+NET_ERR_OUT = events("net_err_out", sets=_INTERFACE, source=CLOUDWATCH_AGENT)
+NET_DROP_IN = events("net_drop_in", sets=_INTERFACE, source=CLOUDWATCH_AGENT)
+NET_DROP_OUT = events("net_drop_out", sets=_INTERFACE, source=CLOUDWATCH_AGENT)
+
+# Packets that the instance's allowance queued or dropped (ENA driver).
+ETHTOOL_BW_IN_ALLOWANCE_EXCEEDED = events("ethtool_bw_in_allowance_exceeded", source=CLOUDWATCH_AGENT_ETHTOOL)
+ETHTOOL_BW_OUT_ALLOWANCE_EXCEEDED = events("ethtool_bw_out_allowance_exceeded", source=CLOUDWATCH_AGENT_ETHTOOL)
+ETHTOOL_PPS_ALLOWANCE_EXCEEDED = events("ethtool_pps_allowance_exceeded", source=CLOUDWATCH_AGENT_ETHTOOL)
+ETHTOOL_CONNTRACK_ALLOWANCE_EXCEEDED = events("ethtool_conntrack_allowance_exceeded", source=CLOUDWATCH_AGENT_ETHTOOL)
+ETHTOOL_LINKLOCAL_ALLOWANCE_EXCEEDED = events("ethtool_linklocal_allowance_exceeded", source=CLOUDWATCH_AGENT_ETHTOOL)
+
+NETSTAT_TCP_ESTABLISHED = number("netstat_tcp_established", source=CLOUDWATCH_AGENT)
+NETSTAT_TCP_SYN_SENT = number("netstat_tcp_syn_sent", source=CLOUDWATCH_AGENT)
+NETSTAT_TCP_SYN_RECV = number("netstat_tcp_syn_recv", source=CLOUDWATCH_AGENT)
+NETSTAT_TCP_FIN_WAIT1 = number("netstat_tcp_fin_wait1", source=CLOUDWATCH_AGENT)
+NETSTAT_TCP_FIN_WAIT2 = number("netstat_tcp_fin_wait2", source=CLOUDWATCH_AGENT)
+NETSTAT_TCP_TIME_WAIT = number("netstat_tcp_time_wait", source=CLOUDWATCH_AGENT)
+NETSTAT_TCP_CLOSE = number("netstat_tcp_close", source=CLOUDWATCH_AGENT)
+NETSTAT_TCP_CLOSE_WAIT = number("netstat_tcp_close_wait", source=CLOUDWATCH_AGENT)
+NETSTAT_TCP_LAST_ACK = number("netstat_tcp_last_ack", source=CLOUDWATCH_AGENT)
+NETSTAT_TCP_LISTEN = number("netstat_tcp_listen", source=CLOUDWATCH_AGENT)
+NETSTAT_TCP_CLOSING = number("netstat_tcp_closing", source=CLOUDWATCH_AGENT)
+TCP_SEGMENTS_SENT = events("tcp_segments_sent", shown="segments")
+TCP_SEGMENTS_RETRANSMITTED = events("tcp_segments_retransmitted", shown="segments")
+TCP_CONNECTIONS_FAILED = events("tcp_connections_failed", shown="connections")
+
+PROCESSES_RUNNING = number("processes_running", source=CLOUDWATCH_AGENT)
+PROCESSES_BLOCKED = number("processes_blocked", source=CLOUDWATCH_AGENT)
+PROCESSES_TOTAL = number("processes_total", source=CLOUDWATCH_AGENT)
+PROCESSES_ZOMBIES = number("processes_zombies", source=CLOUDWATCH_AGENT)
+PROCESSES_TOTAL_THREADS = number("processes_total_threads", source=CLOUDWATCH_AGENT)
+PROCESSES_STARTED = events("processes_started", shown="processes")
+FILE_DESCRIPTORS_OPEN = number("file_descriptors_open")
+FILE_DESCRIPTORS_USED_PERCENT = percent("file_descriptors_used_percent")
+
+CLOCK_OFFSET = metric("clock_offset", "Microseconds", Display("ms", 1e-3), signed=True)
+CLOCK_ERROR = metric("clock_error", "Microseconds", Display("ms", 1e-3))
+CLOCK_SYNCHRONISED = number("clock_synchronised", maximum=1.0)
+
+FILE_AGE = metric("file_age", "Seconds", Display("s"), sets=_FILE)
+FILE_MISSING = number("file_missing", sets=_FILE, maximum=1.0)
+
+AGENT_HEARTBEAT = events("agent_heartbeat", shown="heartbeats")
+# Folded over the collectors, so that the Minimum is 0 while any of them fails.
+AGENT_COLLECTOR_SUCCESS = number("agent_collector_success", sets=_COLLECTOR, maximum=1.0)
+AGENT_COLLECTOR_DURATION = milliseconds("agent_collector_duration", sets=_COLLECTOR)
+AGENT_SERIES_SUPPRESSED = number("agent_series_suppressed", shown="series", emitted=Emitted.ON_EVENT)
 # Present only where the agent is told to invent GPUs: their series are then no measurement.
-AGENT_SIMULATED_GPUS = _metric("agent_simulated_gpus", "Count", Display("GPUs"), source=_AGENT)
+AGENT_SIMULATED_GPUS = number("agent_simulated_gpus", shown="GPUs", emitted=Emitted.ON_EVENT)
 
-_FOLDED_GPU = (*_HOST, *_GPU)
-NVIDIA_SMI_UTILIZATION_GPU = _percent("nvidia_smi_utilization_gpu", sets=_FOLDED_GPU, source=_CLOUDWATCH_AGENT_GPU)
-NVIDIA_SMI_UTILIZATION_MEMORY = _percent("nvidia_smi_utilization_memory", sets=_GPU, source=_CLOUDWATCH_AGENT_GPU)
-NVIDIA_SMI_MEMORY_USED = _metric(
-    "nvidia_smi_memory_used", "Megabytes", Display("MB"), sets=_GPU, source=_CLOUDWATCH_AGENT_GPU
-)
-NVIDIA_SMI_MEMORY_TOTAL = _metric(
-    "nvidia_smi_memory_total", "Megabytes", Display("MB"), sets=_GPU, source=_CLOUDWATCH_AGENT_GPU
-)
-GPU_MEMORY_USED_PERCENT = _percent("gpu_memory_used_percent", sets=_FOLDED_GPU, source=_AGENT)
-NVIDIA_SMI_TEMPERATURE_GPU = _metric(
-    "nvidia_smi_temperature_gpu",
-    "None",
-    Display("°C"),
-    sets=_FOLDED_GPU,
-    source=_CLOUDWATCH_AGENT_GPU,
-    maximum=150.0,
-)
-NVIDIA_SMI_POWER_DRAW = _metric("nvidia_smi_power_draw", "None", Display("W"), sets=_GPU, source=_CLOUDWATCH_AGENT_GPU)
-# New events in the window, 0 included: a last value would hide a repeat, a blank would look like health.
-GPU_ECC_UNCORRECTED = _metric("gpu_ecc_uncorrected", "Count", Display("errors"), sets=_FOLDED_GPU, source=_AGENT)
-GPU_XID_CRITICAL = _metric("gpu_xid_critical", "Count", Display("errors"), sets=_FOLDED_GPU, source=_AGENT)
-GPU_XID_APPLICATION = _metric("gpu_xid_application", "Count", Display("errors"), sets=_GPU, source=_AGENT)
-GPU_VISIBLE_COUNT = _metric("gpu_visible_count", "Count", Display("GPUs"), source=_AGENT)
-
-METRICS = (
-    CPU_USAGE_ACTIVE,
-    CPU_USAGE_USER,
-    CPU_USAGE_SYSTEM,
-    CPU_USAGE_IOWAIT,
-    CPU_USAGE_STEAL,
-    CPU_USAGE_ACTIVE_MAX_CORE,
-    SYSTEM_LOAD1,
-    SYSTEM_LOAD5,
-    SYSTEM_LOAD15,
-    MEM_USED_PERCENT,
-    MEM_USED,
-    MEM_AVAILABLE,
-    MEM_TOTAL,
-    SWAP_USED_PERCENT,
-    SWAP_USED,
-    DISK_USED_PERCENT,
-    DISK_USED,
-    DISK_FREE,
-    DISK_TOTAL,
-    DISK_INODES_FREE,
-    DISKIO_READ_BYTES,
-    DISKIO_WRITE_BYTES,
-    DISKIO_READS,
-    DISKIO_WRITES,
-    DISKIO_IO_TIME,
-    NET_BYTES_SENT,
-    NET_BYTES_RECV,
-    NET_PACKETS_SENT,
-    NET_PACKETS_RECV,
-    NET_ERR_IN,
-    NET_ERR_OUT,
-    NET_DROP_IN,
-    NET_DROP_OUT,
-    AGENT_HEARTBEAT,
-    AGENT_COLLECTOR_SUCCESS,
-    AGENT_COLLECTOR_DURATION,
-    AGENT_SIMULATED_GPUS,
-    NVIDIA_SMI_UTILIZATION_GPU,
-    NVIDIA_SMI_UTILIZATION_MEMORY,
-    NVIDIA_SMI_MEMORY_USED,
-    NVIDIA_SMI_MEMORY_TOTAL,
-    GPU_MEMORY_USED_PERCENT,
-    NVIDIA_SMI_TEMPERATURE_GPU,
-    NVIDIA_SMI_POWER_DRAW,
-    GPU_ECC_UNCORRECTED,
-    GPU_XID_CRITICAL,
-    GPU_XID_APPLICATION,
-    GPU_VISIBLE_COUNT,
-)
+METRICS = all_in(dict(globals()))
 
 
-def subject(host: "Host") -> Subject:
+def subject(host: "Host") -> "Subject":
     """The host as alarms name it."""
+    from core.catalogue.alarm import Subject  # which the agent does without
+
     return Subject("host", host.name)
 
 

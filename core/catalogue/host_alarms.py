@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from core.catalogue import gpu
 from core.catalogue import host as metrics
 from core.catalogue.alarm import Comparison, MetricAlarm, MissingData, Query, Severity
 from core.catalogue.draft import Draft, expression, statistic
@@ -141,8 +142,8 @@ def _agent_silent(draft: Draft, host: "Host") -> MetricAlarm:
 
 
 def _gpu_load(draft: Draft, host: "Host", thresholds: "HostThresholds") -> tuple[MetricAlarm, ...]:
-    use, memory = metrics.NVIDIA_SMI_UTILIZATION_GPU, metrics.GPU_MEMORY_USED_PERCENT
-    temperature = metrics.NVIDIA_SMI_TEMPERATURE_GPU
+    use, memory = gpu.NVIDIA_SMI_UTILIZATION_GPU, gpu.GPU_MEMORY_USED_PERCENT
+    temperature = gpu.NVIDIA_SMI_TEMPERATURE_GPU
     return (
         _level(
             draft,
@@ -179,15 +180,15 @@ def _gpu_load(draft: Draft, host: "Host", thresholds: "HostThresholds") -> tuple
 
 
 def _gpu_faults(draft: Draft, host: "Host") -> tuple[MetricAlarm, ...]:
-    visible = metrics.GPU_VISIBLE_COUNT
+    visible = gpu.GPU_VISIBLE_COUNT
     return (
-        _fault(draft, host, "GPUXidErrors", "a GPU reports a hardware fault (XID)", metrics.GPU_XID_CRITICAL),
+        _fault(draft, host, "GPUXidErrors", "a GPU reports a hardware fault (XID)", gpu.GPU_XID_CRITICAL),
         _fault(
             draft,
             host,
             "GPUEccErrors",
             "a GPU has uncorrectable memory errors (ECC)",
-            metrics.GPU_ECC_UNCORRECTED,
+            gpu.GPU_ECC_UNCORRECTED,
         ),
         draft.alarm(
             "GPUsMissing",

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from core.catalogue import gpu, host_alarms, widgets
 from core.catalogue import host as metrics
-from core.catalogue import host_alarms, widgets
 from core.catalogue.alarm import MetricAlarm, Severity
 from core.catalogue.metric import Metric
 from core.catalogue.widgets import Box, Canvas, graph, line, metric_line
@@ -107,9 +107,9 @@ def _gpus_together(alarms: Sequence[MetricAlarm], canvas: Canvas) -> list[Box]:
 def _gpus_apart(host: "Host", canvas: Canvas) -> list[Box]:
     """Each device by its index: where one slow or hot GPU shows."""
     shown = (
-        (metrics.NVIDIA_SMI_UTILIZATION_GPU, "Average", "use", "%"),
-        (metrics.GPU_MEMORY_USED_PERCENT, "Maximum", "memory", "%"),
-        (metrics.NVIDIA_SMI_POWER_DRAW, "Average", "power", "W"),
+        (gpu.NVIDIA_SMI_UTILIZATION_GPU, "Average", "use", "%"),
+        (gpu.GPU_MEMORY_USED_PERCENT, "Maximum", "memory", "%"),
+        (gpu.NVIDIA_SMI_POWER_DRAW, "Average", "power", "W"),
     )
     return [
         graph(

@@ -53,3 +53,7 @@ class Metric:
     maximum: float | None = None
     kinds: frozenset[EndpointKind] = frozenset()
     """Endpoint kinds that publish it; empty for metrics that are not an endpoint's."""
+    counted: bool = False
+    """A sample is what was added since the look before, so that sums matter and values are kept exactly."""
+    fault: bool = False
+    """A sample above 0 is a fault: such data are kept whole and kept longest."""

@@ -1,9 +1,16 @@
 """Every metric mlwarden knows."""
 
-from core.catalogue import endpoint, host, platform
+from core.catalogue import endpoint, gpu, host, inputs, kubernetes, platform
 from core.catalogue.metric import Metric
 
-ALL: tuple[Metric, ...] = (*endpoint.METRICS, *host.METRICS, *platform.METRICS)
+ALL: tuple[Metric, ...] = (
+    *endpoint.METRICS,
+    *host.METRICS,
+    *gpu.METRICS,
+    *kubernetes.METRICS,
+    *inputs.METRICS,
+    *platform.METRICS,
+)
 
 _BY_NAME = {(metric.namespace, metric.name): metric for metric in ALL}
 

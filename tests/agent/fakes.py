@@ -1,11 +1,9 @@
-"""Stand-ins for the agent's seams: a clock that is set, a loopback CloudWatch, a driver without hardware."""
+"""Stand-ins for the agent's seams: a clock that is set, a loopback CloudWatch."""
 
-import ctypes
 import gzip
 import json
-import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from agent.context import Context
-from agent.sample import Sample, Window
-from agent.sinks import Outcome
+from agent.sample import Datum, Sample, Window
+from agent.sinks import Answer as Reply
+from agent.sinks import Item, Unfit, Verdict
+from core.catalogue import host
+from core.catalogue.metric import Metric
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 TESTDATA = Path(__file__).parent / "testdata"
@@ -59,6 +60,17 @@ class FakeClock:
         self._now += timedelta(seconds=seconds)
 
 
+def datum(value: float = 1.0, path: str = "/", metric: Metric = host.DISK_USED) -> Datum:
+    """One sample of one series."""
+    return Datum(metric, (("host", "h"), ("path", path)), value, value, value, 1, (value,), (1,))
+
+
+def window(minute: int = 0, count: int = 2, *datums: Datum) -> Window:
+    """The window of a minute after noon, with `count` series unless the datums are given."""
+    start = NOON + timedelta(minutes=minute)
+    return Window(start, timedelta(minutes=1), datums or tuple(datum(minute, f"/{n}") for n in range(count)))
+
+
 class FakeCollector:
     """Gives its samples, then raises its error."""
 
@@ -75,16 +87,38 @@ class FakeCollector:
 
 
 class FakeSink:
-    """Answers with the outcomes it was given, then takes everything."""
+    """Answers with the verdicts it was given, then takes everything but what is poison to it."""
 
-    def __init__(self, *outcomes: Callable[[Window], Outcome]) -> None:
-        self.outcomes = list(outcomes)
-        self.offered: queue.Queue[Window] = queue.Queue()
+    name = "fake"
+    max_bytes = 1_000_000
+    between_bytes = 1
 
-    def send(self, window: Window, *, timeout_seconds: float) -> Outcome:
-        outcome = self.outcomes.pop(0)(window) if self.outcomes else Outcome()
-        self.offered.put(window)
-        return outcome
+    def __init__(
+        self, *verdicts: Verdict, max_entries: int = 1000, poison: Callable[[Item], bool] | None = None
+    ) -> None:
+        self.verdicts = list(verdicts)
+        self.max_entries = max_entries
+        self.poison = poison or (lambda _: False)
+        self.requests: list[list[Item]] = []
+        self.taken: list[Item] = []
+        self.sent = threading.Event()
+
+    def item(self, start: datetime, length: timedelta, datum: Datum) -> Item | None:
+        if datum.metric.name == "agent_heartbeat":
+            return None
+        if ("path", "unfit") in datum.dimensions:
+            raise Unfit("value of dimension path")
+        return Item(start, datum, b"x" * 100)
+
+    def send(self, items: Sequence[Item], *, timeout_seconds: float) -> Reply:
+        self.requests.append(list(items))
+        verdict = self.verdicts.pop(0) if self.verdicts else Verdict.TAKEN
+        if verdict is Verdict.TAKEN and any(map(self.poison, items)):
+            verdict = Verdict.REFUSED
+        if verdict is Verdict.TAKEN:
+            self.taken += items
+        self.sent.set()
+        return Reply(verdict, "" if verdict is Verdict.TAKEN else verdict.value)
 
     def close(self) -> None:
         pass
@@ -116,6 +150,8 @@ class Loopback:
     url: str = ""
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
+    date: str = ""
+    """The Date header, if not the real one."""
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = 20) -> bool:
@@ -147,10 +183,16 @@ def loopback(answer: Callable[[Request], Answer]) -> Iterator[Loopback]:
             request = Request(self.command, self.path, headers, self.rfile.read(length))
             with state.changed:
                 state.requests.append(request)
-                status, content = state.answer(request)
-                state.changed.notify_all()
+                try:
+                    status, content = state.answer(request)
+                except ConnectionError:
+                    self.close_connection = True  # hang up without an answer
+                    return
+                finally:
+                    state.changed.notify_all()
             body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
-            self.send_response(status)
+            self.send_response_only(status)
+            self.send_header("Date", state.date or self.date_time_string())
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -171,115 +213,3 @@ def loopback(answer: Callable[[Request], Answer]) -> Iterator[Loopback]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-@dataclass
-class FakeGpu:
-    """One device of the fake driver. `errors` maps an NVML function to the code that it returns."""
-
-    utilization: int = 50
-    memory_utilization: int = 20
-    memory_total: int = 80 * 2**30
-    memory_used: int = 20 * 2**30
-    temperature: int = 60
-    milliwatts: int = 250_000
-    uncorrected: int = 0
-    events: bool = True
-    errors: dict[str, int] = field(default_factory=dict)
-
-
-class FakeNvml:
-    """NVML at its C interface: what pynvml loads as libnvidia-ml.so.1, with devices that can be broken.
-
-    Methods have the library's names and fill the structures they are given, as the library does. A name without a
-    method is a symbol that the library lacks.
-    """
-
-    def __init__(self, *gpus: FakeGpu) -> None:
-        self.gpus = list(gpus)
-        self.errors: dict[str, int] = {}
-        self.calls: list[str] = []
-        self.opened = 0
-        self.xids: queue.Queue[tuple[int, int]] = queue.Queue()
-
-    def break_everything(self, code: int) -> None:
-        self.errors = dict.fromkeys(["nvmlInitWithFlags", "nvmlDeviceGetUtilizationRates"], code)
-
-    def nvmlInitWithFlags(self, flags: int) -> int:
-        self.opened += not self.errors.get("nvmlInitWithFlags")
-        return self._answer("nvmlInitWithFlags")
-
-    def nvmlShutdown(self) -> int:
-        return self._answer("nvmlShutdown")
-
-    def nvmlDeviceGetCount_v2(self, count: Any) -> int:
-        count._obj.value = len(self.gpus)
-        return self._answer("nvmlDeviceGetCount_v2")
-
-    def nvmlDeviceGetHandleByIndex_v2(self, index: Any, device: Any) -> int:
-        _point(device._obj, _ADDRESS + index.value)
-        return self._answer("nvmlDeviceGetHandleByIndex_v2", self.gpus[index.value])
-
-    def nvmlDeviceGetUtilizationRates(self, device: Any, rates: Any) -> int:
-        gpu = self._gpu(device)
-        rates._obj.gpu, rates._obj.memory = gpu.utilization, gpu.memory_utilization
-        return self._answer("nvmlDeviceGetUtilizationRates", gpu)
-
-    def nvmlDeviceGetMemoryInfo(self, device: Any, memory: Any) -> int:
-        gpu = self._gpu(device)
-        memory._obj.total, memory._obj.used = gpu.memory_total, gpu.memory_used
-        return self._answer("nvmlDeviceGetMemoryInfo", gpu)
-
-    def nvmlDeviceGetMemoryInfo_v2(self, device: Any, memory: Any) -> int:
-        gpu = self._gpu(device)
-        memory._obj.total, memory._obj.used = gpu.memory_total, gpu.memory_used
-        return self._answer("nvmlDeviceGetMemoryInfo_v2", gpu)
-
-    def nvmlDeviceGetTemperature(self, device: Any, sensor: Any, degrees: Any) -> int:
-        gpu = self._gpu(device)
-        degrees._obj.value = gpu.temperature
-        return self._answer("nvmlDeviceGetTemperature", gpu)
-
-    def nvmlDeviceGetPowerUsage(self, device: Any, milliwatts: Any) -> int:
-        gpu = self._gpu(device)
-        milliwatts._obj.value = gpu.milliwatts
-        return self._answer("nvmlDeviceGetPowerUsage", gpu)
-
-    def nvmlDeviceGetTotalEccErrors(self, device: Any, kind: Any, counter: Any, count: Any) -> int:
-        gpu = self._gpu(device)
-        count._obj.value = gpu.uncorrected
-        return self._answer("nvmlDeviceGetTotalEccErrors", gpu)
-
-    def nvmlDeviceGetSupportedEventTypes(self, device: Any, types: Any) -> int:
-        types._obj.value = 0x8 if self._gpu(device).events else 0
-        return self._answer("nvmlDeviceGetSupportedEventTypes", self._gpu(device))
-
-    def nvmlEventSetCreate(self, events: Any) -> int:
-        return self._answer("nvmlEventSetCreate")
-
-    def nvmlDeviceRegisterEvents(self, device: Any, types: Any, events: Any) -> int:
-        return self._answer("nvmlDeviceRegisterEvents", self._gpu(device))
-
-    def nvmlEventSetWait_v2(self, events: Any, data: Any, milliseconds: Any) -> int:
-        try:
-            index, xid = self.xids.get(timeout=milliseconds.value / 1000)
-        except queue.Empty:
-            return 10
-        _point(data._obj, _ADDRESS + index)  # the structure begins with the device
-        data._obj.eventType, data._obj.eventData = 0x8, xid
-        self.xids.task_done()
-        return 0
-
-    def _gpu(self, device: Any) -> FakeGpu:
-        return self.gpus[(ctypes.cast(device, ctypes.c_void_p).value or 0) - _ADDRESS]
-
-    def _answer(self, function: str, gpu: FakeGpu | None = None) -> int:
-        self.calls.append(function)
-        return self.errors.get(function, 0) or (gpu.errors.get(function, 0) if gpu is not None else 0)
-
-
-_ADDRESS = 0x1000
-
-
-def _point(pointer: Any, address: int) -> None:
-    ctypes.memmove(ctypes.addressof(pointer), ctypes.byref(ctypes.c_void_p(address)), 8)

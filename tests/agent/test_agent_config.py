@@ -24,15 +24,22 @@ def test_every_problem_is_reported_with_its_key_and_what_would_be_right():
         load(
             'sample_second = 5\npublish_seconds = 61\nsample_seconds = "5"\ngpu = "maybe"\ncollectors = ["cpus"]\n'
             'disk_paths = ["data"]\nendpoint_url = "localhost"\nhost = "größe"\nproc_root = "/no/such"\n'
-            'namespace = "AWS/EC2"'
+            'namespace = "AWS/EC2"\nsinks = ["cloudwatch", "cloudwatch", "influx", "mlflow", "emf", "stdout"]\n'
+            'state_dir = "var"\nhigh_resolution = ["cpu_usage_active", "cpu_usag"]'
         )
 
-    problems = dict(line.split(": ", 1) for line in str(caught.value).splitlines())
+    lines = str(caught.value).splitlines()
+    problems = dict(line.split(": ", 1) for line in lines)
+    sinks = " ".join(line for line in lines if line.startswith("sinks: "))
+    assert all(said in sinks for said in ("no sink 'influx'", "twice", "both write to standard output"))
+    assert "the sink mlflow needs both" in problems["mlflow_url, mlflow_run_id"]
+    assert "not an absolute path" in problems["state_dir"]
+    assert "no metric 'cpu_usag'" in problems["high_resolution"]
     assert "unknown key; known: namespace, sample_seconds" in problems["sample_second"]
     assert "multiple of 60" in problems["publish_seconds"]
     assert problems["sample_seconds"] == "expected int, got str"
-    assert problems["gpu"].endswith("one of auto, off, simulated")
-    assert "known: cpu, load" in problems["collectors"]
+    assert problems["gpu"].endswith("one of auto, off, simulated, nvidia-smi")
+    assert "known: gpu, cpu, load" in problems["collectors"]
     assert "not an absolute path" in problems["disk_paths"]
     assert "not an http or https URL" in problems["endpoint_url"]
     assert "not ASCII" in problems["host"]

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.clock import ClockError, EmbeddedClock, SystemClock
+from agent.clock import ClockError, SystemClock
+from agent.embedded_clock import EmbeddedClock
 from tests.agent.fakes import NOON, loopback
 
 

@@ -1,46 +1,30 @@
 import gzip
 import http.client
+import json
 from datetime import timedelta
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.aws import Service
+from agent.aws import COMPRESS_OVER_BYTES, Service
 from agent.connection import Connection, ConnectionFailed
 from agent.credentials import Provider
-from agent.sample import Datum, Window
+from agent.sample import Datum
 from agent.signing import Credentials
-from agent.sinks.cloudwatch import (
-    COMPRESS_OVER_BYTES,
-    MAX_BODY_BYTES,
-    MAX_DATUMS,
-    MAX_VALUES,
-    CloudWatch,
-    Entry,
-    Verdict,
-    build,
-    encode,
-    illegal,
-    judge,
-    partition,
-    split,
-)
+from agent.sinks import Answer as Reply
+from agent.sinks import Unfit, Verdict
+from agent.sinks.cloudwatch import MAX_VALUES, CloudWatch, illegal, judge, split
 from core.catalogue import host
-from tests.agent.fakes import NOON, Answer, Request, loopback
+from core.cloudwatch import datums
+from tests.agent.fakes import NOON, Answer, Request, datum, loopback
 
+MINUTE = timedelta(minutes=1)
 ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
-def datum(number=1.0, path="/"):
-    return Datum(host.DISK_USED_PERCENT, (("host", "h"), ("path", path)), number, number, number, 1)
-
-
-def window(*datums):
-    return Window(NOON, timedelta(minutes=1), datums)
-
-
-def sink(url, provider=None):
+def sink(url="http://127.0.0.1:9", provider=None, now=lambda: NOON):
     service = Service(
         url,
         name="monitoring",
@@ -48,43 +32,59 @@ def sink(url, provider=None):
         protocol="1.0",
         target="GraniteServiceVersion20100801",
         provider=provider or Provider(environment=ENVIRONMENT),
-        now=lambda: NOON,
+        now=now,
     )
     return CloudWatch(service, namespace="CWAgent")
 
 
-def send(cloudwatch, *datums):
+def send(cloudwatch, *content):
     try:
-        return cloudwatch.send(window(*datums), timeout_seconds=5)
+        items = [cloudwatch.item(NOON, MINUTE, one) for one in content]
+        return cloudwatch.send(items, timeout_seconds=5)
     finally:
         cloudwatch.close()
 
 
-def test_a_datum_is_built_as_the_api_has_it():
-    built = build(Datum(host.CPU_USAGE_ACTIVE, (("InstanceId", "i-1"),), 1.0, 3.0, 4.0, 2), NOON)
+def built(one):
+    item = sink().item(NOON, MINUTE, one)
+    return json.loads(b"[" + item.data + b"]"), item.entries
 
-    assert built.json == (
-        b'{"MetricName":"cpu_usage_active","Dimensions":[{"Name":"InstanceId","Value":"i-1"}],'
-        b'"Timestamp":1772366400,"Unit":"Percent",'
-        b'"StatisticValues":{"SampleCount":2,"Sum":4.0,"Minimum":1.0,"Maximum":3.0}}'
+
+def test_values_and_counts_are_built_as_the_api_has_them():
+    one = Datum(host.CPU_USAGE_ACTIVE, (("InstanceId", "i-1"),), 1.0, 3.5, 8.0, 3, (1.0, 3.5), (1, 2))
+
+    assert built(one) == (
+        [
+            {
+                "MetricName": "cpu_usage_active",
+                "Dimensions": [{"Name": "InstanceId", "Value": "i-1"}],
+                "Unit": "Percent",
+                "Timestamp": 1772366400,
+                "Values": [1.0, 3.5],
+                "Counts": [1, 2],
+            }
+        ],
+        1,
     )
 
 
-@given(st.lists(st.integers(1, 3000), max_size=2500))
-def test_partitions_keep_order_and_respect_the_limits(sizes):
-    entries = [Entry(datum(float(number)), b"x" * size) for number, size in enumerate(sizes)]
+def test_a_statistic_set_and_a_second_of_its_own_are_built_as_the_api_has_them():
+    ([one], _) = built(Datum(host.SYSTEM_LOAD1, (("host", "h"),), -1.0, 3.0, 2.0, 2, second=18))
 
-    requests = partition(entries, namespace="CWAgent")
-
-    assert [entry for request in requests for entry in request] == entries
-    assert all(0 < len(request) <= MAX_DATUMS for request in requests)
-    assert all(len(encode(request, namespace="CWAgent")) <= MAX_BODY_BYTES for request in requests)
+    assert {"SampleCount": 2, "Sum": 2.0, "Minimum": -1.0, "Maximum": 3.0} == one["StatisticValues"]
+    assert (1772366400 + 17, 1) == (one["Timestamp"], one["StorageResolution"])
 
 
-def test_a_partition_is_full_before_the_next_begins():
-    entries = [Entry(datum(float(number)), b"x") for number in range(2 * MAX_DATUMS + 1)]
+@given(st.dictionaries(st.floats(-1e300, 1e300).filter(lambda v: abs(v) < 2.0**360), st.integers(1, 50), min_size=1))
+def test_whatever_is_built_passes_the_apis_own_checks(counts):
+    values = tuple(sorted(counts))
+    one = Datum(
+        host.SYSTEM_LOAD1, (("host", "h"),), values[0], values[-1], 0.0, 1, values, tuple(counts[v] for v in values)
+    )
 
-    assert [MAX_DATUMS, MAX_DATUMS, 1] == [len(request) for request in partition(entries, namespace="CWAgent")]
+    content, _ = built(one)
+
+    datums.check(content, NOON.timestamp())
 
 
 @given(st.dictionaries(st.floats(-1e6, 1e6), st.integers(1, 50), min_size=1, max_size=500))
@@ -94,10 +94,11 @@ def test_many_distinct_values_are_split_without_losing_any(counts):
     )
 
     parts = list(split(whole))
+    content, entries = built(whole)
 
-    assert all(len(part.values) <= MAX_VALUES for part in parts)
-    assert counts == {value: count for part in parts for value, count in zip(part.values, part.counts, strict=True)}
-    assert len(parts) == -(-len(counts) // MAX_VALUES)
+    assert all(len(values) <= MAX_VALUES for values, _ in parts)
+    assert counts == {v: n for values, times in parts for v, n in zip(values, times, strict=True)}
+    assert len(parts) == len(content) == entries == -(-len(counts) // MAX_VALUES)
 
 
 def test_what_cloudwatch_would_refuse_is_known_beforehand():
@@ -112,11 +113,12 @@ def test_what_cloudwatch_would_refuse_is_known_beforehand():
     "status, code, verdict",
     [
         (200, "", Verdict.TAKEN),
-        (400, "Throttling", Verdict.LATER),
-        (400, "ThrottlingException", Verdict.LATER),
-        (429, "", Verdict.LATER),
-        (500, "InternalFailure", Verdict.LATER),
-        (503, "", Verdict.LATER),
+        (400, "Throttling", Verdict.THROTTLED),
+        (400, "ThrottlingException", Verdict.THROTTLED),
+        (429, "", Verdict.THROTTLED),
+        (500, "InternalFailure", Verdict.UNKNOWN),
+        (503, "", Verdict.UNKNOWN),
+        (503, "ServiceUnavailable", Verdict.LATER),
         (403, "AccessDenied", Verdict.LATER),
         (400, "ExpiredTokenException", Verdict.LATER),
         (400, "UnrecognizedClientException", Verdict.LATER),
@@ -133,10 +135,10 @@ def test_an_answer_is_judged_by_what_it_says_about_the_datums(status, code, verd
 
 def test_a_window_is_sent_signed_and_small_ones_plain():
     with loopback(lambda _: (200, {})) as server:
-        outcome = send(sink(server.url), datum())
+        reply = send(sink(server.url), datum())
 
     (request,) = server.requests
-    assert not outcome.rest
+    assert Reply(Verdict.TAKEN) == reply
     assert (request.method, request.path) == ("POST", "/")
     assert request.headers["x-amz-target"] == "GraniteServiceVersion20100801.PutMetricData"
     assert request.headers["content-type"] == "application/x-amz-json-1.0"
@@ -146,62 +148,62 @@ def test_a_window_is_sent_signed_and_small_ones_plain():
     assert request.json()["Namespace"] == "CWAgent"
 
 
-def test_a_large_window_is_compressed_and_uses_one_connection_for_all_its_requests():
-    datums = [datum(path=f"/{number}") for number in range(2500)]
+def test_a_large_request_is_compressed_and_all_go_over_one_connection():
+    content = [datum(path=f"/{number}") for number in range(1000)]
     with loopback(lambda _: (200, {})) as server:
-        outcome = send(sink(server.url), *datums)
+        cloudwatch = sink(server.url)
+        items = [cloudwatch.item(NOON, MINUTE, one) for one in content]
+        replies = [cloudwatch.send(items, timeout_seconds=5) for _ in range(3)]
+        cloudwatch.close()
 
-    assert not outcome.rest
-    assert [1000, 1000, 500] == [len(body["MetricData"]) for body in server.puts()]
+    assert [Reply(Verdict.TAKEN)] * 3 == replies
+    assert [1000] * 3 == [len(body["MetricData"]) for body in server.puts()]
     assert server.connections == 1
     assert {"gzip"} == {request.headers["content-encoding"] for request in server.requests}
     assert len(gzip.decompress(server.requests[0].body)) > COMPRESS_OVER_BYTES
 
 
-def test_throttling_keeps_what_was_not_taken_and_only_that():
-    datums = [datum(path=f"/{number}") for number in range(2500)]
-    answers = iter([(200, {}), (400, {"__type": "com.amazonaws.cloudwatch#ThrottlingException", "message": "Rate"})])
-    with loopback(lambda _: next(answers)) as server:
-        outcome = send(sink(server.url), *datums)
+@pytest.mark.parametrize(
+    "status, code, verdict",
+    [(400, "ThrottlingException", Verdict.THROTTLED), (500, "InternalFailure", Verdict.UNKNOWN)],
+)
+def test_an_answer_other_than_yes_says_why(status, code, verdict):
+    with loopback(lambda _: (status, {"__type": f"com.amazonaws.cloudwatch#{code}", "message": "Rate"})) as server:
+        reply = send(sink(server.url), datum())
 
-    assert tuple(datums[1000:]) == outcome.rest
-    assert outcome.reason == "400 ThrottlingException Rate"
-    assert outcome.rejected == 0
-
-
-def test_a_poison_datum_is_found_and_the_others_arrive_once():
-    arrived = []
-
-    def answer(request: Request) -> Answer:
-        paths = [item["Dimensions"][1]["Value"] for item in request.json()["MetricData"]]
-        if "/poison" in paths:
-            return 400, {"__type": "InvalidParameterValue", "message": "bad"}
-        arrived.extend(paths)
-        return 200, {}
-
-    datums = [datum(path=f"/{number}") for number in range(100)]
-    with loopback(answer) as server:
-        outcome = send(sink(server.url), *datums[:37], datum(path="/poison"), *datums[37:])
-
-    assert (1, ()) == (outcome.rejected, outcome.rest)
-    assert outcome.reason == "disk_used_percent: 400 InvalidParameterValue bad"
-    assert [f"/{number}" for number in range(100)] == arrived
-
-
-def test_throttling_while_halving_keeps_the_rest():
-    answers = iter([(400, {"__type": "InvalidParameterValue"}), (200, {}), (503, {})])
-    with loopback(lambda _: next(answers)) as server:
-        outcome = send(sink(server.url), datum(path="/a"), datum(path="/b"), datum(path="/c"))
-
-    assert ["/b", "/c"] == [dict(rest.dimensions)["path"] for rest in outcome.rest]
+    assert Reply(verdict, f"{status} {code} Rate") == reply
 
 
 def test_what_is_illegal_is_never_sent():
-    with loopback(lambda _: (200, {})) as server:
-        outcome = send(sink(server.url), datum(path=""), datum())
+    with pytest.raises(Unfit, match="value of dimension path"):
+        sink().item(NOON, MINUTE, datum(path=""))
 
-    assert outcome.rejected == 1
-    assert len(server.puts()[0]["MetricData"]) == 1
+
+def test_a_clock_that_aws_refuses_is_learned_from_its_answer():
+    theirs = NOON + timedelta(hours=3)
+
+    def answer(request: Request) -> Answer:
+        if request.headers["x-amz-date"] != "20260301T150000Z":
+            return 400, {"__type": "InvalidSignatureException", "message": "Signature expired"}
+        return 200, {}
+
+    with loopback(answer) as server:
+        server.date = format_datetime(theirs, usegmt=True)
+        cloudwatch = sink(server.url)
+        first = cloudwatch.send([cloudwatch.item(NOON, MINUTE, datum())], timeout_seconds=5)
+        second = send(cloudwatch, datum())
+
+    assert [Reply(Verdict.TAKEN)] * 2 == [first, second]
+    assert 3 == len(server.requests), "the second is signed by their clock at once"
+
+
+def test_a_refusal_by_a_clock_that_agrees_is_no_reason_to_try_again():
+    with loopback(lambda _: (400, {"__type": "InvalidSignatureException"})) as server:
+        server.date = format_datetime(NOON, usegmt=True)
+        reply = send(sink(server.url), datum())
+
+    assert Verdict.LATER is reply.verdict
+    assert 1 == len(server.requests)
 
 
 def test_expired_credentials_are_replaced_once_and_the_window_sent():
@@ -219,29 +221,29 @@ def test_expired_credentials_are_replaced_once_and_the_window_sent():
     with loopback(answer) as server:
         cloudwatch = sink(server.url, provider)
         cloudwatch._service._now = lambda: clock[0]
-        outcome = send(cloudwatch, datum())
+        reply = send(cloudwatch, datum())
 
-    assert not outcome.rest
+    assert Verdict.TAKEN is reply.verdict
     assert len(server.requests) == 2
 
 
 def test_missing_permission_keeps_the_window_and_says_so():
     message = "User: arn:aws:iam::123456789012:user/x is not authorized to perform: cloudwatch:PutMetricData"
     with loopback(lambda _: (403, {"__type": "AccessDeniedException", "message": message})) as server:
-        outcome = send(sink(server.url), datum())
+        reply = send(sink(server.url), datum())
 
-    assert len(outcome.rest) == 1
-    assert "cloudwatch:PutMetricData" in outcome.reason
+    assert Verdict.LATER is reply.verdict
+    assert "cloudwatch:PutMetricData" in reply.reason
 
 
 def test_a_server_that_is_away_keeps_the_window():
     with loopback(lambda _: (200, {})) as server:
         pass
 
-    outcome = send(sink(server.url), datum())
+    reply = send(sink(server.url), datum())
 
-    assert len(outcome.rest) == 1
-    assert server.url.removeprefix("http://") in outcome.reason
+    assert Verdict.LATER is reply.verdict
+    assert server.url.removeprefix("http://") in reply.reason
 
 
 def test_a_connection_that_the_server_closed_is_opened_again_without_losing_the_request():
@@ -266,3 +268,13 @@ def test_a_request_that_was_not_answered_is_told_from_one_that_was_not_sent():
         connection.request("POST", "/", headers={}, body=b"", timeout_seconds=1)
 
     assert not caught.value.sent
+
+
+def test_an_answer_that_breaks_off_leaves_open_whether_it_was_taken():
+    def hang_up(request: Request) -> Answer:
+        raise ConnectionResetError
+
+    with loopback(hang_up) as server:
+        reply = send(sink(server.url), datum())
+
+    assert Verdict.UNKNOWN is reply.verdict

@@ -14,7 +14,7 @@ from agent.collectors.swap import Swap
 from agent.guarded import Guarded, Stuck
 from agent.proc import ProcFile
 from agent.sample import NoData, Sample
-from tests.agent.fakes import TESTDATA, context
+from tests.agent.fakes import TESTDATA, FakeClock, context
 
 
 def values(collector):
@@ -48,7 +48,7 @@ def test_the_first_look_at_the_processor_says_nothing_and_the_second_the_share_b
 
 
 def times(**ticks):
-    return CpuTimes(**{name: ticks.get(name, 0) for name in CpuTimes.__slots__})
+    return CpuTimes(**{name: ticks.get(name, 0) for name in CpuTimes._fields})
 
 
 def test_shares_of_a_standing_clock_are_unknown():
@@ -99,7 +99,9 @@ def test_a_host_without_swap_has_no_swap_series():
 def test_swap_is_read_where_there_is_some(tmp_path):
     (tmp_path / "meminfo").write_text("SwapTotal:  1000 kB\nSwapFree:  250 kB\n")
 
-    assert {"swap_used_percent": 75.0, "swap_used": 750 * 1024} == values(Swap(context(proc_root=tmp_path)))
+    assert {"swap_used_percent": 75.0, "swap_used": 750 * 1024, "swap_free": 250 * 1024} == values(
+        Swap(context(proc_root=tmp_path))
+    )
 
 
 def test_disk_space_counts_what_an_ordinary_user_may_use():
@@ -122,12 +124,46 @@ def test_a_missing_path_fails_the_collector_after_the_others_were_reported(tmp_p
         collect_into(seen, disk)
 
     assert {(("path", str(tmp_path)),)} == {sample.dimensions for sample in seen}
-    assert len(seen) == 5
+    assert len(seen) == 6
 
 
 def collect_into(seen, collector):
     for sample in collector.collect():
         seen.append(sample)
+
+
+def test_a_container_measures_the_hosts_paths_under_their_own_names(monkeypatch):
+    asked = []
+    genuine = os.statvfs
+
+    def statvfs(path):
+        asked.append(path)
+        return genuine("/")
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+
+    samples = list(Disk(context(disk_paths=("/", "/data"), disk_root="/host/root")).collect())
+
+    assert ["/host/root/", "/host/root/data"] == asked
+    assert {"/", "/data"} == {dict(sample.dimensions)["path"] for sample in samples}
+
+
+def test_a_dead_network_mount_keeps_no_other_path_from_being_told(monkeypatch):
+    monkeypatch.setattr("agent.collectors.disk.STATVFS_SECONDS", 0.01)
+    release, genuine, clock = threading.Event(), os.statvfs, FakeClock()
+    monkeypatch.setattr(os, "statvfs", lambda path: release.wait(20) if path == "/dead" else genuine(path))
+    disk = Disk(context(disk_paths=("/dead", "/"), monotonic=clock.monotonic))
+    samples = iter(disk.collect())
+
+    told = [next(samples).dimensions for _ in range(6)]
+    with pytest.raises(Stuck, match="/dead"):
+        next(samples)
+    clock.advance(15)
+    with pytest.raises(Stuck, match="still not returned"):
+        list(disk.collect())
+
+    assert {(("path", "/"),)} == set(told)
+    release.set()
 
 
 def test_disk_traffic_is_what_was_added_on_whole_disks(tmp_path):
@@ -143,7 +179,7 @@ def test_diskstats_lines_of_old_and_new_kernels_are_read():
     old = "   8       0 sda 10 0 20 1 30 0 40 2 0 50 3"
     new = old + " 0 0 0 0 0 0"
 
-    assert parse_diskstats(old) == parse_diskstats(new) == {"sda": (20 * 512, 40 * 512, 10, 30, 50)}
+    assert parse_diskstats(old) == parse_diskstats(new) == {"sda": ((20 * 512, 40 * 512, 10, 30, 1, 2, 50), 0)}
 
 
 def test_network_traffic_is_what_was_added_on_hardware_interfaces(tmp_path):

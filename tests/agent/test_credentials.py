@@ -61,6 +61,15 @@ def test_the_chain_is_not_run_more_than_once_a_minute():
     assert chain.runs == 1
 
 
+def test_a_clock_that_was_set_back_does_not_keep_the_chain_from_being_asked():
+    chain = Chain()
+    provider = Provider(environment={}, chain=chain)
+    provider.get(NOON)
+    provider.refuse(NOON)
+
+    assert provider.get(NOON - timedelta(hours=2)).access_key == "key-2"
+
+
 def test_refused_credentials_are_replaced():
     chain = Chain()
     provider = Provider(environment={}, chain=chain)

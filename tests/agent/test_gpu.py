@@ -8,7 +8,8 @@ from agent.collectors.gpu import Gpu
 from agent.gpu import XidClass, classify
 from agent.nvml import Nvml
 from agent.sample import NoData
-from tests.agent.fakes import FakeClock, FakeGpu, FakeNvml, context
+from tests.agent.fake_nvml import FakeGpu, FakeNvml
+from tests.agent.fakes import FakeClock, context
 
 NOT_SUPPORTED, FUNCTION_NOT_FOUND, LOST, VERSION_MISMATCH, UNKNOWN = 3, 13, 15, 18, 999
 
@@ -32,8 +33,8 @@ def sources():
     """Makes sources and ends their watches with the test."""
     made = []
 
-    def make(clock, present=True):
-        source = Nvml(monotonic=clock.monotonic, driver_present=lambda: present)
+    def make(clock, present=True, restart=lambda: None):
+        source = Nvml(monotonic=clock.monotonic, driver_present=lambda: present, restart=restart)
         made.append(source)
         return source
 
@@ -57,34 +58,37 @@ def test_every_gpu_is_read_and_the_fold_has_one_sample_a_gpu(driver, sources):
 
     found = look(gpu)
 
-    assert {
-        ("gpu_visible_count", ""): [2],
-        ("nvidia_smi_utilization_gpu", "0"): [50],
-        ("nvidia_smi_utilization_gpu", "1"): [90],
-        ("nvidia_smi_utilization_gpu", ""): [50, 90],
-        ("nvidia_smi_utilization_memory", "0"): [20],
-        ("nvidia_smi_utilization_memory", "1"): [20],
-        ("nvidia_smi_memory_used", "0"): [20 * 1024],
-        ("nvidia_smi_memory_used", "1"): [60 * 1024],
-        ("nvidia_smi_memory_total", "0"): [80 * 1024],
-        ("nvidia_smi_memory_total", "1"): [80 * 1024],
-        ("gpu_memory_used_percent", "0"): [25],
-        ("gpu_memory_used_percent", "1"): [75],
-        ("gpu_memory_used_percent", ""): [25, 75],
-        ("nvidia_smi_temperature_gpu", "0"): [60],
-        ("nvidia_smi_temperature_gpu", "1"): [80],
-        ("nvidia_smi_temperature_gpu", ""): [60, 80],
-        ("nvidia_smi_power_draw", "0"): [250],
-        ("nvidia_smi_power_draw", "1"): [250],
-        ("gpu_ecc_uncorrected", "0"): [0],
-        ("gpu_ecc_uncorrected", "1"): [0],
-        ("gpu_ecc_uncorrected", ""): [0, 0],
-        ("gpu_xid_critical", "0"): [0],
-        ("gpu_xid_critical", "1"): [0],
-        ("gpu_xid_critical", ""): [0, 0],
-        ("gpu_xid_application", "0"): [0],
-        ("gpu_xid_application", "1"): [0],
-    } == found
+    assert found["gpu_visible_count", ""] == found["gpu_expected_count", ""] == [2]
+    assert found["nvidia_smi_utilization_gpu", "1"] == [90]
+    assert found["nvidia_smi_utilization_gpu", ""] == [50, 90]
+    assert found["nvidia_smi_memory_used", "1"] == [60 * 1024]
+    assert found["gpu_memory_used_percent", ""] == [25, 75]
+    assert found["nvidia_smi_temperature_gpu", ""] == [60, 80]
+    assert found["nvidia_smi_power_draw", "0"] == [250]
+    assert found["gpu_clock_percent", "0"] == [50]
+    for name in ("gpu_ecc_uncorrected", "gpu_xid_critical", "gpu_xid_warning", "gpu_lost"):
+        assert found[name, ""] == [0, 0], "there before anything happens"
+    assert found["gpu_driver_hung", ""] == [0]
+
+
+def test_where_there_are_no_gpus_the_driver_is_looked_for_now_and_then(sources, monkeypatch):
+    clock = FakeClock()
+    source, asked = sources(clock, present=False), []
+    genuine = source.read
+
+    def read():
+        asked.append(clock.monotonic())
+        return genuine()
+
+    monkeypatch.setattr(source, "read", read)
+    gpu = Gpu(context(monotonic=clock.monotonic), source)
+
+    for _ in range(20):
+        with pytest.raises(NoData):
+            look(gpu)
+        clock.advance(1)
+
+    assert [at - asked[0] for at in asked] == [0, 1, 16]
 
 
 def test_a_host_without_a_driver_has_no_gpu_series_and_says_so_once(sources, caplog):
@@ -125,7 +129,7 @@ def test_what_a_gpu_does_not_support_is_left_out_and_not_asked_again(driver, sou
 
     assert ("gpu_ecc_uncorrected", "0") not in found
     assert found["gpu_ecc_uncorrected", "1"] == [0]
-    assert fake.calls.count("nvmlDeviceGetTotalEccErrors") == 1 + 3
+    assert fake.calls.count("nvmlDeviceGetTotalEccErrors") == 2 * (1 + 3), "corrected and uncorrected"
 
 
 def test_an_old_driver_is_asked_for_memory_in_the_old_way(driver, sources):
@@ -153,9 +157,13 @@ def test_a_lost_gpu_is_missing_from_the_count_and_the_others_are_read(driver, so
     fake.gpus[0].errors = {"nvmlDeviceGetUtilizationRates": LOST, "nvmlDeviceGetHandleByIndex_v2": LOST}
 
     found = look(gpu)
-    look(gpu)
+    after = look(gpu)
 
+    assert after["gpu_lost", ""] == [0, 0], "once, when it happens"
     assert found["gpu_visible_count", ""] == [1]
+    assert found["gpu_expected_count", ""] == [2]
+    assert found["gpu_lost", "0"] == [1]
+    assert found["gpu_lost", ""] == [1, 0]
     assert ("nvidia_smi_utilization_gpu", "0") not in found
     assert found["nvidia_smi_utilization_gpu", "1"] == [50]
     assert [("GPU lost", 0)] == [(record.message, record.gpu) for record in caplog.records]
@@ -202,6 +210,8 @@ def test_xids_are_counted_once_by_class(driver, sources):
     assert found["gpu_xid_critical", "1"] == [1]
     assert found["gpu_xid_critical", ""] == [0, 1]
     assert found["gpu_xid_application", "1"] == [2]
+    assert found["gpu_xid_warning", ""] == [0, 1]
+    assert found["gpu_xid_errors", "1"] == [2, 1, 1], "codes 31, 79 and 94"
     assert after["gpu_xid_critical", "1"] == [0]
 
 
@@ -217,7 +227,7 @@ def _settle(source, count):
 
 
 def test_a_gpu_that_cannot_report_xids_has_no_series_of_zeros(driver, sources):
-    driver(FakeGpu(events=False))
+    driver(FakeGpu(event_types=0))
     gpu = Gpu(context(), sources(FakeClock()))
     look(gpu)
 
@@ -262,14 +272,26 @@ def test_gpus_that_all_stopped_answering_are_asked_ever_more_seldom(driver, sour
     assert fake.opened == 1 + 3, "after 5, 10 and 20 seconds"
 
 
-def test_an_upgraded_driver_asks_for_a_restart(driver, sources, caplog):
-    fake = driver(FakeGpu())
+def test_an_upgraded_driver_restarts_the_agent_that_had_read_the_old_one(driver, sources, caplog):
+    fake, restarts = driver(FakeGpu()), []
+    gpu = Gpu(context(), sources(FakeClock(), restart=lambda: restarts.append(1)))
+    look(gpu)
+    fake.break_everything(VERSION_MISMATCH)
+
+    look(gpu)
+
+    assert restarts == [1]
+    assert "upgraded under the agent" in caplog.text
+
+
+def test_an_agent_that_never_read_a_gpu_does_not_restart_over_and_over(driver, sources):
+    fake, restarts = driver(FakeGpu()), []
     fake.errors = {"nvmlInitWithFlags": VERSION_MISMATCH}
 
     with pytest.raises(NoData):
-        look(Gpu(context(), sources(FakeClock())))
+        look(Gpu(context(), sources(FakeClock(), restart=lambda: restarts.append(1))))
 
-    assert "restart the agent" in caplog.text
+    assert not restarts
 
 
 @pytest.mark.parametrize(

@@ -71,3 +71,43 @@ def test_the_metadata_service_can_be_forbidden(tmp_path):
         identity(tmp_path, environment)
 
     assert server.requests == []
+
+
+RESOURCES = json.dumps(
+    {
+        "current_host": "algo-2",
+        "current_instance_type": "ml.p4d.24xlarge",
+        "current_group_name": "homogeneousCluster",
+        "hosts": ["algo-1", "algo-2"],
+        "network_interface_name": "eth0",
+    }
+)
+
+
+def test_a_sagemaker_training_jobs_host_is_named_as_in_the_jobs_own_metrics(tmp_path):
+    (tmp_path / "resourceconfig.json").write_text(RESOURCES)
+    job = {"TRAINING_JOB_NAME": "rank-2026", "AWS_REGION": "eu-west-1"}
+
+    assert (("host", "rank-2026/algo-2"),) == identity(tmp_path, job, job_folders=[tmp_path]).dimensions
+    assert (("host", "algo-2"),) == identity(tmp_path, {"AWS_REGION": "eu-west-1"}, job_folders=[tmp_path]).dimensions
+
+
+def test_a_sagemaker_processing_job_tells_its_name_in_a_file(tmp_path):
+    (tmp_path / "resourceconfig.json").write_text(RESOURCES)
+    (tmp_path / "processingjobconfig.json").write_text('{"ProcessingJobName": "clean-7", "AppSpecification": {}}')
+
+    assert "clean-7/algo-2" == identity(tmp_path, job_folders=[tmp_path / "none", tmp_path]).host
+
+
+def test_a_configured_name_goes_before_the_jobs(tmp_path):
+    (tmp_path / "resourceconfig.json").write_text(RESOURCES)
+
+    assert "mine" == identity(tmp_path, host="mine", job_folders=[tmp_path]).host
+
+
+def test_a_job_that_is_not_understood_is_told_and_the_hosts_own_name_used(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("socket.gethostname", lambda: "container")
+    (tmp_path / "resourceconfig.json").write_text("[]")
+
+    assert "container" == identity(tmp_path, job_folders=[tmp_path]).host
+    assert "SageMaker's job not understood" in caplog.text

@@ -6,9 +6,10 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.aggregate import LARGEST_VALUE, Aggregate, window_start
+from agent.aggregate import LARGEST_VALUE, MOST_SAMPLES, Aggregate, window_start
 from agent.loop import Loop
 from agent.sample import NoData, Sample, Window
+from core.catalogue import gpu as gpus
 from core.catalogue import host
 from tests.agent.fakes import NOON, FakeClock, FakeCollector
 
@@ -31,6 +32,46 @@ def make(collectors, clock, **changes):
 
 def series(window, name):
     return {dict(datum.dimensions).get("collector", ""): datum for datum in window.datums if datum.metric.name == name}
+
+
+def test_a_collector_that_sees_slow_things_looks_twice_at_first_and_then_at_its_own_pace():
+    clock, slow, quick = (
+        FakeClock(),
+        FakeCollector(Sample(host.SYSTEM_LOAD1, 1)),
+        FakeCollector(Sample(host.MEM_USED, 1)),
+    )
+    loop, windows = make({"slow": slow, "quick": quick}, clock, sample_every=timedelta(seconds=1), every={"slow": 5.0})
+
+    for late in (0.0, 0.1, -0.1, 0.1, 0.0, 0.1, -0.1, 0.0, 0.0, 0.1, 0.0, -0.1):  # rounds are never quite even
+        clock.advance(late)
+        loop.round(NOON)
+        clock.advance(1 - late)
+    loop.close()
+
+    looks = {name: series(windows[0], name)[""].count for name in ("system_load1", "mem_used")}
+    assert looks == {"system_load1": 4, "mem_used": 12}  # rounds 1, 2, 7 and 12
+
+
+def test_a_pace_quicker_than_the_rounds_changes_nothing():
+    clock, collector = FakeClock(), FakeCollector(Sample(host.SYSTEM_LOAD1, 1))
+    loop, windows = make({"slow": collector}, clock, every={"slow": 5.0})
+
+    for _ in range(6):
+        loop.round(NOON)
+        clock.advance(5)
+    loop.close()
+
+    assert series(windows[0], "system_load1")[""].count == 6
+
+
+def test_what_an_application_counted_many_times_as_a_whole_number_is_summed_exactly():
+    aggregate = Aggregate(ME)
+
+    aggregate.add(Sample(host.NET_BYTES_RECV, 1234567, times=3))
+    window = aggregate.close(NOON, MINUTE)
+
+    (datum,) = window.datums
+    assert (datum.total, datum.values, datum.counts) == (3 * 1234567, (1234567.0,), (3,))
 
 
 def test_one_failing_collector_is_counted_and_never_stops_the_others():
@@ -161,17 +202,191 @@ def test_each_window_begins_empty():
     assert ((), 0) == (window.datums, window.dropped)
 
 
-@given(st.lists(st.floats(-1e12, 1e12), min_size=1))
-def test_a_statistic_set_describes_its_samples(values):
-    aggregate = Aggregate(ME)
+def aggregated(metric, values, **arguments):
+    aggregate = Aggregate(ME, **arguments)
     for value in values:
-        aggregate.add(Sample(host.DISK_USED, value, (("path", "/"),)))
-
+        aggregate.add(Sample(metric, value, (("path", "/"),)))
     (datum,) = aggregate.close(NOON, MINUTE).datums
+    return datum
 
-    assert (min(values), max(values), len(values)) == (datum.minimum, datum.maximum, datum.count)
-    assert math.isclose(sum(values), datum.total, rel_tol=1e-9, abs_tol=1e-3)
+
+@given(st.lists(st.floats(0, 1e12), min_size=1))
+def test_a_gauge_has_its_values_to_three_significant_digits(values):
+    datum = aggregated(host.DISK_USED, values)
+
+    rounded = [float(f"{value:.3g}") for value in values] if len(set(values)) > 1 else values
+    assert sorted(rounded) == sorted(
+        value for value, count in zip(datum.values, datum.counts, strict=True) for _ in range(count)
+    )
+    assert (min(rounded), max(rounded), len(values)) == (datum.minimum, datum.maximum, datum.count)
+    assert math.isclose(sum(rounded), datum.total, rel_tol=1e-9, abs_tol=1e-3)
+    assert math.isclose(sum(values), datum.total, rel_tol=5e-3, abs_tol=1e-3)
     assert (*ME, ("path", "/")) == datum.dimensions
+
+
+@given(st.lists(st.integers(0, 10**12).map(float), min_size=1))
+def test_what_is_counted_is_exact(values):
+    assert sum(values) == aggregated(host.NET_BYTES_SENT, values).total
+
+
+def test_a_gauge_that_stands_still_is_exact():
+    assert (25276502016.0,) == aggregated(host.MEM_TOTAL, [25276502016.0] * 12).values
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1).filter(lambda values: min(values) < 0))
+def test_signed_values_are_a_statistic_set(values):
+    datum = aggregated(host.SYSTEM_LOAD1, values)
+
+    assert ((), ()) == (datum.values, datum.counts)
+    assert len(values) == datum.count
+
+
+def test_a_flood_of_samples_is_counted_by_value():
+    aggregate = Aggregate(ME)
+    for number in range(3 * MOST_SAMPLES):
+        aggregate.add(Sample(host.SYSTEM_LOAD1, number / 7))
+    (series,) = aggregate._series.values()
+
+    assert len(series.samples) < MOST_SAMPLES
+    assert 3 * MOST_SAMPLES == aggregate.close(NOON, MINUTE).datums[0].count
+
+
+def test_a_metric_of_high_resolution_has_a_datum_a_second():
+    clock = FakeClock()
+    load = FakeCollector(Sample(host.SYSTEM_LOAD1, 1.5), Sample(host.SYSTEM_LOAD5, 1.5))
+    aggregate = Aggregate(ME, high_resolution=["system_load1"])
+    loop, windows = make({"load": load}, clock, aggregate=aggregate)
+
+    for _ in range(3):
+        loop.round(clock.now())
+        clock.advance(5)
+    loop.close()
+
+    found = [(datum.metric.name, datum.second, datum.count) for datum in windows[0].datums]
+    assert [("system_load1", 1, 1), ("system_load1", 6, 1), ("system_load1", 11, 1)] == [
+        one for one in found if one[0] == "system_load1"
+    ]
+    assert ("system_load5", 0, 3) in found
+
+
+def test_a_fault_is_handed_on_at_once_and_not_again():
+    clock = FakeClock()
+    gpu = FakeCollector(Sample(gpus.GPU_XID_CRITICAL, 0.0), Sample(host.SYSTEM_LOAD1, 1.0))
+    loop, windows = make({"gpu": gpu}, clock)
+    loop.round(clock.now())
+    assert [] == windows
+
+    gpu.samples = (Sample(gpus.GPU_XID_CRITICAL, 1.0), Sample(host.SYSTEM_LOAD1, 1.0))
+    loop.round(clock.now())
+
+    (fault,) = windows
+    assert [("gpu_xid_critical", 1.0, 2)] == [(one.metric.name, one.total, one.count) for one in fault.datums]
+    assert (NOON, timedelta(seconds=1)) == (fault.start, fault.length)
+    gpu.samples = (Sample(gpus.GPU_XID_CRITICAL, 0.0), Sample(host.SYSTEM_LOAD1, 1.0))
+    loop.round(clock.now())
+    loop.close()
+    assert (0.0, 1) == (
+        series(windows[1], "gpu_xid_critical")[""].total,
+        series(windows[1], "gpu_xid_critical")[""].count,
+    )
+    assert 3 == series(windows[1], "system_load1")[""].count
+
+
+class FakePressing(FakeCollector):
+    """Presses for as many looks as are `waiting`."""
+
+    may_press = True
+    waiting = 0
+
+    def pressing(self):
+        return self.waiting > 0
+
+    def collect(self):
+        self.waiting = max(0, self.waiting - 1)
+        return super().collect()
+
+
+def test_what_cannot_wait_is_looked_at_within_two_seconds_of_a_long_interval():
+    clock, stop = FakeClock(), threading.Event()
+    gpu = FakePressing(Sample(gpus.GPU_XID_CRITICAL, 0.0))
+
+    def woken(_):
+        if clock.now() == NOON + timedelta(seconds=3):
+            gpu.samples, gpu.waiting = (Sample(gpus.GPU_XID_CRITICAL, 1.0),), 2
+        if clock.now() == NOON + timedelta(seconds=9):
+            stop.set()
+
+    clock.woken = woken
+    loop, windows = make({"gpu": gpu}, clock, pressing={"gpu": gpu}, sample_every=timedelta(seconds=20))
+
+    loop.run(stop)
+
+    assert [timedelta(seconds=4)] * 2 + [MINUTE] == [window.length for window in windows]
+    assert gpu.looks == 1 + 2, "the first may leave something out, the second looks closer"
+    assert set(clock.asleep) <= {1.5, 0.5}
+
+
+def test_collectors_that_cannot_press_now_cost_no_waking():
+    clock, stop = FakeClock(), threading.Event()
+    gpu = FakePressing()
+    gpu.may_press, gpu.waiting = False, 1
+    clock.woken = lambda _: stop.set()
+    loop, _ = make({"gpu": gpu}, clock, pressing={"gpu": gpu}, sample_every=timedelta(seconds=20))
+
+    loop.run(stop)
+
+    assert clock.asleep == [20.0]
+
+
+def test_observers_see_each_sample_at_once_and_at_its_windows_end_how_the_looks_went():
+    seen: list[Sample] = []
+    loop, _ = make({"load": FakeCollector(Sample(host.SYSTEM_LOAD1, 1.0))}, FakeClock(), observers=[seen.append])
+
+    loop.round(NOON)
+
+    assert ["agent_heartbeat", "system_load1"] == [sample.metric.name for sample in seen]
+    loop.close()
+    of_the_collector = ["agent_collector_success", "agent_collector_duration"]
+    assert [*of_the_collector, *of_the_collector] == [sample.metric.name for sample in seen[2:]]
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_sampling():
+    clock = FakeClock()
+    stop = threading.Event()
+
+    class SetBack(FakeCollector):
+        def collect(self):
+            clock.advance(-3600 if self.looks == 1 else 0)
+            return super().collect()
+
+    collector = SetBack()
+    clock.woken = lambda _: stop.set() if len(clock.asleep) == 4 else None
+    loop, windows = make({"cpu": collector}, clock)
+
+    loop.run(stop)
+
+    assert max(clock.asleep) <= 5
+    assert 4 == collector.looks
+    assert [NOON, NOON - timedelta(hours=1)] == [window.start for window in windows]
+
+
+def test_a_machine_that_slept_goes_on_with_the_present_minute():
+    clock = FakeClock()
+    stop = threading.Event()
+
+    def woken(_):
+        if len(clock.asleep) == 1:
+            clock.advance(8 * 3600)
+        if len(clock.asleep) == 3:
+            stop.set()
+
+    clock.woken = woken
+    loop, windows = make({}, clock)
+
+    loop.run(stop)
+
+    assert [NOON, NOON + timedelta(hours=8)] == [window.start for window in windows]
+    assert [1, 2] == [series(window, "agent_heartbeat")[""].count for window in windows]
 
 
 @given(st.integers(0, 10**7), st.sampled_from([60, 120, 300]))

@@ -40,12 +40,12 @@ def once(*arguments, **environment):
 
 
 @contextmanager
-def running(config):
-    """The agent under `config`; killed at the end if it still runs."""
+def running(config, folder):
+    """The agent under `config`, its windows in `folder`; killed at the end if it still runs."""
     process = subprocess.Popen(
         command("run"),
         cwd=ROOT,
-        env=ENVIRONMENT | {"MLWARDEN_AGENT_CONFIG": json.dumps(config)},
+        env=ENVIRONMENT | {"MLWARDEN_AGENT_CONFIG": json.dumps(config | {"state_dir": str(folder)})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -107,10 +107,10 @@ def test_a_wrong_configuration_stops_the_agent_before_it_starts(arguments):
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_windows_follow_the_embedded_clock_and_sigterm_flushes_the_last():
+def test_windows_follow_the_embedded_clock_and_sigterm_flushes_the_last(tmp_path):
     with loopback(EmbeddedAws(step=7)) as server:
         config = {"endpoint_url": server.url, "clock_url": server.url, "host": "h", "gpu": "simulated"}
-        with running(config) as process:
+        with running(config, tmp_path) as process:
             assert server.wait_for(lambda: len(server.puts()) >= 2)
             sent = len(server.puts())
             process.send_signal(signal.SIGTERM)
@@ -123,15 +123,15 @@ def test_windows_follow_the_embedded_clock_and_sigterm_flushes_the_last():
     assert starts == sorted(starts)
     assert starts[0] == NOON.timestamp()
     assert all(start % 60 == 0 for start in starts)
-    assert "agent stopped windows_not_sent=0" in errors
+    assert "agent stopped windows_waiting=0" in errors
     assert "GPUs are SIMULATED" in errors
     assert "a-secret" not in errors
 
 
-def test_a_short_window_arrives_when_the_agent_is_stopped_right_away():
+def test_a_short_window_arrives_when_the_agent_is_stopped_right_away(tmp_path):
     with loopback(EmbeddedAws(step=0)) as server:  # the minute never ends by itself
         config = {"endpoint_url": server.url, "clock_url": server.url, "host": "h"}
-        with running(config) as process:
+        with running(config, tmp_path) as process:
             # The first round is taken before the agent sleeps, and sleeping asks for the time again and again.
             assert server.wait_for(lambda: len(server.requests) >= 10)
             process.send_signal(signal.SIGINT)
@@ -142,11 +142,11 @@ def test_a_short_window_arrives_when_the_agent_is_stopped_right_away():
     assert "agent_heartbeat" in {datum["MetricName"] for datum in put["MetricData"]}
 
 
-def test_a_throttled_window_arrives_later_and_once():
+def test_a_throttled_window_arrives_later_and_once(tmp_path):
     throttled = (400, {"__type": "ThrottlingException", "message": "Rate exceeded"})
     with loopback(EmbeddedAws(step=7, answers=[throttled, throttled])) as server:
         config = {"endpoint_url": server.url, "clock_url": server.url, "host": "h"}
-        with running(config) as process:
+        with running(config, tmp_path) as process:
             assert server.wait_for(lambda: len(server.puts()) >= 5)
             process.send_signal(signal.SIGTERM)
             _, errors = process.communicate(timeout=5)
@@ -154,17 +154,44 @@ def test_a_throttled_window_arrives_later_and_once():
         starts = [put["MetricData"][0]["Timestamp"] for put in server.puts()]
     assert starts[0] == starts[1] == starts[2]
     assert len(set(starts[2:])) == len(starts[2:])
-    assert errors.count("window not sent") == 1
+    assert errors.count("windows not sent") == 1
     assert "ThrottlingException Rate exceeded" in errors
 
 
-def test_stopping_does_not_wait_for_a_server_that_is_away():
+def test_what_a_killed_agent_had_not_sent_arrives_after_its_restart(tmp_path):
+    with loopback(EmbeddedAws(step=7)) as server:
+        config = {"clock_url": server.url, "host": "h"}
+        with running(config | {"endpoint_url": "http://127.0.0.1:9"}, tmp_path):
+            assert server.wait_for(lambda: len(server.requests) >= 40)
+        with running(config | {"endpoint_url": server.url}, tmp_path) as process:
+            assert server.wait_for(lambda: len(server.puts()) >= 1)
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=5)
+
+        starts = {datum["Timestamp"] for put in server.puts() for datum in put["MetricData"]}
+    assert int(NOON.timestamp()) in starts
+    assert len(starts) >= 3
+
+
+def test_a_second_agent_does_not_start_on_the_same_folder(tmp_path):
+    with loopback(EmbeddedAws(step=0)) as server:
+        config = {"endpoint_url": server.url, "clock_url": server.url, "host": "h"}
+        with running(config, tmp_path) as first:
+            assert server.wait_for(lambda: len(server.requests) >= 5)
+            with running(config, tmp_path) as second:
+                _, errors = second.communicate(timeout=10)
+
+    assert 2 == second.returncode
+    assert f"mlwarden-agent: state_dir: {tmp_path} is another agent's (process {first.pid})\n" == errors
+
+
+def test_stopping_does_not_wait_for_a_server_that_is_away(tmp_path):
     with loopback(EmbeddedAws(step=7)) as server:
         config = {"endpoint_url": "http://127.0.0.1:9", "clock_url": server.url, "host": "h"}
-        with running(config) as process:
+        with running(config, tmp_path) as process:
             assert server.wait_for(lambda: len(server.requests) >= 30)
             process.send_signal(signal.SIGTERM)
             _, errors = process.communicate(timeout=5)
 
     assert process.returncode == 0
-    assert "windows_not_sent=0" not in errors
+    assert "windows_waiting=0" not in errors

@@ -10,9 +10,9 @@ from agent.signing import Credentials, sign
 from tests.agent.fakes import NOON
 
 
-def botocores(*, host, headers, body, credentials, region, service, now):
+def botocores(*, host, path, headers, body, credentials, region, service, now):
     """The headers of the same request as botocore's own signer makes them."""
-    request = botocore.awsrequest.AWSRequest("POST", f"https://{host}/", headers=dict(headers), data=body)
+    request = botocore.awsrequest.AWSRequest("POST", f"https://{host}{path}", headers=dict(headers), data=body)
     request.headers["Host"] = host
     keys = botocore.credentials.Credentials(credentials.access_key, credentials.secret_key, credentials.token or None)
     signer = botocore.auth.SigV4Auth(keys, service, region)
@@ -24,10 +24,12 @@ def botocores(*, host, headers, body, credentials, region, service, now):
 @pytest.mark.parametrize("token", ["", "a/session+token=="])
 @pytest.mark.parametrize("body", [b"", b'{"Namespace":"CWAgent"}', bytes(range(256)) * 100])
 @pytest.mark.parametrize("host", ["monitoring.eu-west-1.amazonaws.com", "127.0.0.1:4566"])
+@pytest.mark.parametrize("path", ["/", "/v1/metrics"])
 @pytest.mark.parametrize("extra", [{}, {"Content-Encoding": "gzip", "X-Odd": "  two   spaces "}])
-def test_the_signature_is_botocores_byte_for_byte(token, body, host, extra):
+def test_the_signature_is_botocores_byte_for_byte(token, body, host, path, extra):
     arguments = {
         "host": host,
+        "path": path,
         "headers": {
             "Content-Type": "application/x-amz-json-1.0",
             "X-Amz-Target": "GraniteServiceVersion20100801.PutMetricData",

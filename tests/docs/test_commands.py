@@ -50,6 +50,7 @@ DRY = {
 
 BENCHMARKS = {
     ".venv/bin/python -m benchmarks.agent --seconds 180",
+    ".venv/bin/python -m benchmarks.backlog",
     ".venv/bin/python -m benchmarks.evaluation",
     ".venv/bin/python -m benchmarks.incidents",
     ".venv/bin/python -m benchmarks.promtool",
@@ -78,13 +79,16 @@ def commands() -> Iterator[tuple[str, str]]:
                     yield str(page.relative_to(ROOT)), line[2:].split("  #")[0].strip()
 
 
+FOLLOWED = {"docs/install-agent.md": "tests/docs/test_install_agent.py follows it"}
+"""Pages whose commands belong together."""
+
 CDK = "cdk "
 """tests/e2e/test_cdk_cli.py runs what docs/embedded-aws.md says, and checks that it left nothing out."""
 
 
 @pytest.mark.parametrize("page,command", list(dict.fromkeys(commands())))
 def test_a_documented_command_is_proven(page: str, command: str) -> None:
-    if command in PROVEN_ELSEWHERE or command.startswith((IN_AN_ACCOUNT, CDK)):
+    if page in FOLLOWED or command in PROVEN_ELSEWHERE or command.startswith((IN_AN_ACCOUNT, CDK)):
         return
     assert command in DRY | BENCHMARKS | RUN, f"{page}: no test proves `{command}`; add it to {Path(__file__).name}"
     arguments = [sys.executable if word == ".venv/bin/python" else word for word in shlex.split(command)]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agent.delivery import SENT
 from cli.agent_log import AgentLog
 from cli.errors import CommandError
 
@@ -29,7 +30,7 @@ class Agent:
 
     def sent(self, minute: int) -> None:
         start = NOON + timedelta(minutes=minute)
-        self.say(f"info agent.delivery: window sent start={start.isoformat()} datums=9 dropped_samples=0")
+        self.say(f"info agent.delivery: {SENT} start={start.isoformat()} sink=cloudwatch windows=1 waiting=0")
 
     def end(self) -> None:
         self._lines.put(None)

@@ -1,0 +1,66 @@
+"""Asking the API server or a kubelet, with the service account's token, over TLS that is checked."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from agent.connection import Connection
+
+ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+REQUEST_SECONDS = 5.0
+LONGEST_ANSWER = 32 << 20
+PAGE = 250
+"""Objects in an answer: a pod's is some ten kilobytes."""
+
+
+class Refused(Exception):
+    """An answer that is not 200."""
+
+    def __init__(self, path: str, status: int) -> None:
+        super().__init__(f"{path}: status {status}")
+        self.status = status
+
+
+class Api:
+    """One server. The token is read anew each time, for it is changed under the process."""
+
+    def __init__(self, url: str, *, account: Path = ACCOUNT) -> None:
+        """`account` is the folder of the service account's token and of the cluster's authority."""
+        authority = account / "ca.crt"
+        self._token = account / "token"
+        self._connection = Connection(
+            url, authorities=str(authority) if authority.exists() else "", longest_answer=LONGEST_ANSWER
+        )
+
+    def text(self, path: str) -> str:
+        """The answer's text. Raises Refused, or ConnectionFailed."""
+        headers = {"Accept": "application/json, text/plain"}
+        if self._token.exists():
+            headers["Authorization"] = f"Bearer {self._token.read_text().strip()}"
+        answer = self._connection.request("GET", path, headers=headers, body=None, timeout_seconds=REQUEST_SECONDS)
+        if answer.status != 200:
+            raise Refused(path.partition("?")[0], answer.status)
+        return answer.body.decode()
+
+    def items(self, path: str, *, selector: str = "") -> Iterator[dict[str, Any]]:
+        """Every object of a list, page by page. Raises as `text`."""
+        more = ""
+        while True:
+            query = f"limit={PAGE}" + (f"&fieldSelector={quote(selector)}" if selector else "")
+            answer = json.loads(self.text(f"{path}?{query}" + (f"&continue={quote(more)}" if more else "")))
+            yield from answer.get("items") or ()
+            more = (answer.get("metadata") or {}).get("continue") or ""
+            if not more:
+                return
+
+    def close(self) -> None:
+        """Close the connection; the next question opens another."""
+        self._connection.close()
+
+
+def server(environment: Mapping[str, str]) -> str:
+    """The API server's URL, as every pod is told it; empty outside a cluster."""
+    host, port = environment.get("KUBERNETES_SERVICE_HOST", ""), environment.get("KUBERNETES_SERVICE_PORT", "443")
+    return f"https://{f'[{host}]' if ':' in host else host}:{port}" if host else ""

@@ -1,0 +1,295 @@
+"""Windows waiting on disk for the sinks: SQLite with a write-ahead log, so that what is committed outlives kill -9.
+
+A power cut may take the last commits: the log is not synchronised on each. The same class over `:memory:` holds what a
+full or read-only disk does not take.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from agent.database import Database
+from agent.record import RecordError, decode, encode
+from agent.sample import Datum, Window
+from agent.series import SeriesNumbers
+
+FILE = "spool.db"
+VERSION = 1
+DEGRADED_AT_ONCE = 60
+MOST_QUARANTINED = 100
+
+_SCHEMA = """
+CREATE TABLE sink (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE series (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE window (id INTEGER PRIMARY KEY, start INTEGER NOT NULL, seconds INTEGER NOT NULL,
+    form INTEGER NOT NULL DEFAULT 0, record BLOB NOT NULL);
+CREATE INDEX window_form ON window (form, id);
+CREATE TABLE waiting (sink INTEGER NOT NULL, window INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0,
+    tried INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (sink, window)) WITHOUT ROWID;
+CREATE TABLE count (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE quarantine (id INTEGER PRIMARY KEY, sink TEXT NOT NULL, start INTEGER NOT NULL, series TEXT NOT NULL,
+    reason TEXT NOT NULL);
+"""
+_WHOLE, _SETS, _FAULTS = 0, 1, 2  # the column `form`
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One window as it waits for one sink.
+
+    The sink has acknowledged the first `done` datums; an attempt whose answer is not known reached up to datum `tried`.
+    """
+
+    number: int
+    start: datetime
+    length: timedelta
+    datums: tuple[Datum, ...]
+    done: int
+    tried: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The datums of a held window from its `done` up to `upto` that one request carries."""
+
+    held: Held
+    upto: int
+
+
+class Spool(Database):
+    """One database. May be used from several threads: each call is one short transaction.
+
+    Every call raises SpoolError, or CorruptError where the file must be set aside.
+    """
+
+    def __init__(self, path: Path | None, *, sinks: Sequence[str]) -> None:
+        """`path` None: in memory. `sinks` are the cursors; those of other sinks are given up."""
+        self._series = SeriesNumbers()
+        super().__init__(path, schema=_SCHEMA, version=VERSION)
+        try:
+            with self._transaction():
+                if not self._database.execute("SELECT 1 FROM window LIMIT 1").fetchone():
+                    self._database.execute("DELETE FROM series")
+            self._series = SeriesNumbers(self._read("SELECT id, text FROM series", ()))
+            self._sinks = self._claim(sinks)
+        except BaseException:
+            self.close()
+            raise
+
+    def add(self, window: Window) -> None:
+        """Commit a window; it waits for every sink from now on."""
+        self.adopt(int(window.start.timestamp()), int(window.length.total_seconds()), window.datums, {})
+
+    def adopt(
+        self, start: int, seconds: int, datums: Iterable[Datum], cursors: dict[str, tuple[int, int]] | None
+    ) -> None:
+        """Commit a window with the (done, tried) of each sink it waits for; without `cursors` it waits for all."""
+        with self._transaction():
+            rows = [self._series.row(datum) for datum in datums]
+            if not rows:
+                return
+            self._database.executemany("INSERT INTO series VALUES (?, ?)", self._series.fresh)
+            cursor = self._database.execute(
+                "INSERT INTO window (start, seconds, record) VALUES (?, ?, ?)", (start, seconds, encode(rows))
+            )
+            self._database.executemany(
+                "INSERT INTO waiting VALUES (?, ?, ?, ?)",
+                [
+                    (number, cursor.lastrowid, *(cursors or {}).get(name, (0, 0)))
+                    for name, number in self._sinks.items()
+                    if not cursors or name in cursors
+                ],
+            )
+
+    def waiting(self, sink: str, *, newest_first: bool, limit: int) -> list[int]:
+        """The numbers of the windows that wait for the sink."""
+        order = "DESC" if newest_first else "ASC"
+        found = self._read(
+            f"SELECT window FROM waiting WHERE sink = ? ORDER BY window {order} LIMIT ?",  # noqa: S608  two words
+            (self._sinks[sink], limit),
+        )
+        return [number for (number,) in found]
+
+    def depth(self, sink: str) -> int:
+        """How many windows wait for the sink."""
+        return int(self._read("SELECT count(*) FROM waiting WHERE sink = ?", (self._sinks[sink],))[0][0])
+
+    def load(self, sink: str, number: int) -> Held | None:
+        """One window as it waits; None where it does not, or its record is damaged: then it is dropped and counted."""
+        found = self._read(
+            "SELECT start, seconds, record, done, tried FROM window JOIN waiting ON waiting.window = window.id "
+            "WHERE window.id = ? AND sink = ?",
+            (number, self._sinks[sink]),
+        )
+        if not found:
+            return None
+        start, seconds, record, done, tried = found[0]
+        try:
+            datums = tuple(self._series.datum(row) for row in decode(record))
+        except RecordError:
+            with self._transaction():
+                self._drop([number], "windows_damaged")
+            return None
+        return Held(number, datetime.fromtimestamp(start, UTC), timedelta(seconds=seconds), datums, done, tried)
+
+    def attempt(self, sink: str, pieces: Sequence[Piece]) -> int:
+        """Commit that the pieces are about to be sent; returns how many of them may have been received before."""
+        again = sum(piece.held.tried > piece.held.done for piece in pieces)
+        with self._transaction():
+            self._database.executemany(
+                "UPDATE waiting SET tried = max(tried, ?) WHERE sink = ? AND window = ?",
+                [(piece.upto, self._sinks[sink], piece.held.number) for piece in pieces],
+            )
+            self._count("resends", again)
+        return again
+
+    def not_taken(self, sink: str, pieces: Sequence[Piece]) -> None:
+        """The attempt was answered with no, or never left: nothing of it was received."""
+        with self._transaction():
+            self._database.executemany(
+                "UPDATE waiting SET tried = ? WHERE sink = ? AND window = ?",
+                [(piece.held.tried, self._sinks[sink], piece.held.number) for piece in pieces],
+            )
+
+    def taken(self, sink: str, pieces: Sequence[Piece], quarantined: Sequence[tuple[Held, Datum, str]] = ()) -> None:
+        """The sink has the pieces, or they were set aside: its cursor moves on, and what no sink awaits goes."""
+        number = self._sinks[sink]
+        whole = [piece.held.number for piece in pieces if piece.upto >= len(piece.held.datums)]
+        part = [piece for piece in pieces if piece.upto < len(piece.held.datums)]
+        with self._transaction():
+            self._database.executemany(
+                "DELETE FROM waiting WHERE sink = ? AND window = ?", [(number, one) for one in whole]
+            )
+            self._database.executemany(
+                "UPDATE waiting SET done = ?, tried = ? WHERE sink = ? AND window = ?",
+                [(piece.upto, max(piece.held.tried, piece.upto), number, piece.held.number) for piece in part],
+            )
+            self._forget(whole)
+            if quarantined:
+                self._quarantine(sink, quarantined)
+
+    def expire(self, before: datetime) -> int:
+        """Drop what began before the instant and count it; returns how many windows went."""
+        with self._transaction():
+            found = self._database.execute("SELECT id FROM window WHERE start < ?", (int(before.timestamp()),))
+            old = [number for (number,) in found]
+            if old:
+                self._drop(old, "windows_expired")
+        return len(old)
+
+    def shrink(self, limit: int) -> None:
+        """Where more than `limit` bytes are used, degrade the oldest windows, then drop the oldest, faults never."""
+        for form in (_WHOLE, _SETS):
+            while self.used() > limit:
+                with self._transaction():
+                    if not self._shrink_some(form):
+                        break
+
+    def quarantined(self) -> list[tuple[str, int, str, str]]:
+        """The last datums that a sink refused for good: sink, start of the window, series, reason."""
+        return self._read("SELECT sink, start, series, reason FROM quarantine ORDER BY id", ())
+
+    def move_to(self, other: "Spool") -> int:
+        """Hand every window over, with its cursors; returns how many. For use while nothing is under way."""
+        numbers = [number for (number,) in self._read("SELECT id FROM window ORDER BY id", ())]
+        for number in numbers:
+            (row,) = self._read("SELECT start, seconds, record FROM window WHERE id = ?", (number,))
+            cursors = {
+                name: (done, tried)
+                for name, done, tried in self._read(
+                    "SELECT name, done, tried FROM waiting JOIN sink ON sink.id = sink WHERE window = ?", (number,)
+                )
+            }
+            other.adopt(row[0], row[1], [self._series.datum(one) for one in decode(row[2])], cursors)
+            other.checkpoint()
+            with self._transaction():
+                self._database.execute("DELETE FROM waiting WHERE window = ?", (number,))
+                self._forget([number])
+        return len(numbers)
+
+    def _committed(self) -> None:
+        self._series.keep()
+
+    def _rolled_back(self) -> None:
+        self._series.forget()
+
+    def _claim(self, sinks: Sequence[str]) -> dict[str, int]:
+        with self._transaction():
+            self._database.executemany("INSERT OR IGNORE INTO sink (name) VALUES (?)", [(name,) for name in sinks])
+            known = dict(self._database.execute("SELECT name, id FROM sink"))
+            gone = [(number,) for name, number in known.items() if name not in sinks]
+            if gone:
+                self._database.executemany("DELETE FROM waiting WHERE sink = ?", gone)
+                self._database.executemany("DELETE FROM sink WHERE id = ?", gone)
+                self._database.execute("DELETE FROM window WHERE id NOT IN (SELECT window FROM waiting)")
+        return {name: known[name] for name in sinks}
+
+    def _shrink_some(self, form: int) -> bool:
+        """Bring the oldest windows of a form to the next; False where there are none."""
+        found = self._database.execute(
+            "SELECT id, start, seconds, record FROM window WHERE form = ? ORDER BY id LIMIT ?",
+            (form, DEGRADED_AT_ONCE),
+        ).fetchall()
+        smaller = []
+        for number, start, seconds, record in found:
+            try:
+                datums = self._less(number, form, [self._series.datum(row) for row in decode(record)])
+            except RecordError:
+                self._drop([number], "windows_damaged")
+                continue
+            if datums:
+                smaller.append((number, start, seconds, form + 1, encode(self._series.row(datum) for datum in datums)))
+            else:
+                self._drop([number], "windows_dropped")
+        # Deleted and put back: pages are given up on deletion only.
+        self._database.executemany("DELETE FROM window WHERE id = ?", [(number,) for number, *_ in smaller])
+        self._database.executemany("INSERT INTO window VALUES (?, ?, ?, ?, ?)", smaller)
+        return bool(found)
+
+    def _less(self, number: int, form: int, datums: list[Datum]) -> list[Datum]:
+        """What is kept of a window of the form."""
+        if form == _WHOLE:
+            self._count("windows_degraded", 1)
+            return [datum if datum.is_fault else datum.folded() for datum in datums]
+        faults = [datum for datum in datums if datum.is_fault]
+        if not faults or self._under_way(number):
+            return datums if faults else []  # in part acknowledged: its datums must keep their places
+        self._count("windows_cut_to_faults", 1)
+        return faults
+
+    def _under_way(self, number: int) -> bool:
+        found = self._database.execute(
+            "SELECT 1 FROM sink JOIN waiting ON sink = sink.id WHERE window = ? AND (done > 0 OR tried > 0)", (number,)
+        )
+        return found.fetchone() is not None
+
+    def _drop(self, numbers: Iterable[int], why: str) -> None:
+        numbers = list(numbers)
+        for number in self._sinks.values():
+            self._database.executemany(
+                "DELETE FROM waiting WHERE sink = ? AND window = ?", [(number, one) for one in numbers]
+            )
+        self._forget(numbers)
+        self._count(why, len(numbers))
+
+    def _forget(self, numbers: Iterable[int]) -> None:
+        """Delete those of the windows that wait for no sink."""
+        self._database.executemany(
+            "DELETE FROM window WHERE id = ?1 AND NOT EXISTS "
+            "(SELECT 1 FROM sink JOIN waiting ON waiting.sink = sink.id WHERE waiting.window = ?1)",
+            [(number,) for number in numbers],
+        )
+
+    def _quarantine(self, sink: str, datums: Sequence[tuple[Held, Datum, str]]) -> None:
+        self._database.executemany(
+            "INSERT INTO quarantine (sink, start, series, reason) VALUES (?, ?, ?, ?)",
+            [
+                (sink, int(held.start.timestamp()), f"{datum.metric.name} {datum.dimensions}"[:500], reason[:500])
+                for held, datum, reason in datums
+            ],
+        )
+        self._database.execute(
+            "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (MOST_QUARANTINED,)
+        )
+        self._count("datums_quarantined", len(datums))
