@@ -104,10 +104,13 @@ class Aggregate:
         if sample.metric.fault and value > 0:
             self._faults.add(key)
 
-    def take_faults(self, start: datetime, length: timedelta) -> Window | None:
+    @property
+    def has_faults(self) -> bool:
+        """Whether there was a fault since the last take."""
+        return bool(self._faults)
+
+    def take_faults(self, start: datetime, length: timedelta) -> Window:
         """The series with a fault since the last take, out of the open window, as one that can go at once."""
-        if not self._faults:
-            return None
         datums = tuple(self._series.pop(key).datum() for key in sorted(self._faults))
         self._faults = set()
         return Window(start, length, datums)

@@ -6,6 +6,19 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 
+class Bell(threading.Event):
+    """Ends a rest: `set` for now, `end` for good."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended = False
+
+    def end(self) -> None:
+        """Let whoever rests stop altogether."""
+        self.ended = True
+        self.set()
+
+
 class Clock(Protocol):
     """`now` stamps windows; `monotonic` (seconds) measures; `sleep` waits. All three may be called from any thread."""
 

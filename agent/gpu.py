@@ -1,6 +1,6 @@
 """GPUs as the agent sees them, whichever source they come from, and what its fault codes (XIDs) mean."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -115,11 +115,6 @@ class Source(Protocol):
     ready: bool
     """Whether it has looked for GPUs: none before is no finding."""
 
-    @property
-    def watches(self) -> bool:
-        """Whether faults are known as they happen."""
-        ...
-
     def read(self) -> Report:
         """Look at every GPU, for as long as the driver takes; raises NoData where there is no GPU."""
         ...
@@ -134,4 +129,8 @@ class Source(Protocol):
 
     def faults_waiting(self) -> bool:
         """Whether a look should not wait for its time. Never blocks."""
+        ...
+
+    def notify(self, ring: Callable[[], None]) -> None:
+        """Call `ring`, from whatever thread, when that comes to be so."""
         ...

@@ -3,7 +3,6 @@
 import logging
 import os
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -13,7 +12,7 @@ from types import MappingProxyType
 
 from agent import __version__, identity
 from agent.aggregate import Aggregate
-from agent.clock import Clock, SystemClock
+from agent.clock import Bell, Clock, SystemClock
 from agent.collectors.gpu import Gpu
 from agent.collectors.registry import COLLECTORS, SECONDS
 from agent.config import Config, ConfigError
@@ -35,7 +34,7 @@ FLUSH_SECONDS = 3.0
 LAST_REQUEST_SECONDS = 15.0
 """How long a request may be on its way before another configuration takes over."""
 STATE_FOLDER = "/var/lib/mlwarden-agent"
-SUPPRESSED_SECONDS = 15.0
+SUPPRESSED_SECONDS = 30.0
 """Between looks at how many series the limit keeps out."""
 ONCE_SECONDS = 1.0
 """How long `once` looks: what is counted needs two looks."""
@@ -222,8 +221,8 @@ class Job:
         made.callback(health.close)
         return health
 
-    def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set: rounds, and what they give on its way; then once more what waits."""
+    def run(self, bell: Bell) -> None:
+        """Until `bell` is ended: rounds, and what they give on its way; then once more what waits."""
         facts = {
             **dict(self._me.dimensions),
             "sinks": ",".join(self._config.sinks),
@@ -232,7 +231,7 @@ class Job:
         }
         log.info("agent started", extra=facts)
         self._delivery.start()
-        self._loop.run(stop)
+        self._loop.run(bell)
         left = self._delivery.finish(within_seconds=FLUSH_SECONDS)
         log.info("agent stopped", extra={"windows_waiting": left, **self._store.counts()})
 

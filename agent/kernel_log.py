@@ -7,13 +7,17 @@ dev-kmsg). Source of the line: NVIDIA, "XID Errors": `NVRM: Xid (PCI:0000:3b:00)
 import logging
 import os
 import re
-from collections.abc import Iterator
+import select
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 log = logging.getLogger(__name__)
 
 LOG = Path("/dev/kmsg")
+WAIT_SECONDS = 30.0
+"""A record ends the wait at once: this is how long a log that is read no more keeps its thread."""
 _LONGEST_RECORD = 8192
 _XID = re.compile(rb"NVRM: Xid \(PCI:([0-9a-fA-F:]+)[^)]*\): (\d+)")
 
@@ -29,6 +33,7 @@ class KernelLog:
 
     def __init__(self, path: Path = LOG) -> None:
         self._descriptor = -1
+        self._emptied = threading.Event()
         try:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
@@ -50,11 +55,32 @@ class KernelLog:
             except BrokenPipeError:  # the oldest were overwritten before they were read
                 continue
             except OSError:  # no more for now
-                return
+                record = b""
             if not record:
+                self._emptied.set()
                 return
             for bus, code in _XID.findall(record):
                 yield place(bus.decode()), int(code)
+
+    def notify(self, ring: Callable[[], None]) -> None:
+        """Call `ring`, from a thread of its own, whenever there is more to read."""
+        if not self.readable:
+            return
+        waits = select.epoll()
+        try:
+            waits.register(self._descriptor, select.EPOLLIN)
+        except PermissionError:  # a plain file, which is always ready
+            waits.close()
+            return
+        threading.Thread(target=self._wait, args=(waits, ring), name="kernel-log", daemon=True).start()
+
+    def _wait(self, waits: select.epoll, ring: Callable[[], None]) -> None:
+        with waits:
+            while self.readable:
+                self._emptied.clear()
+                if waits.poll(WAIT_SECONDS) and self.readable:
+                    ring()
+                    self._emptied.wait(WAIT_SECONDS)
 
     def close(self) -> None:
         """Read no more."""

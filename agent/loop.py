@@ -1,48 +1,27 @@
 """The loop: collectors on time, their failures kept apart and counted, a window closed each minute."""
 
 import logging
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from agent.aggregate import Aggregate, window_start
-from agent.clock import Clock
-from agent.sample import Collector, NoData, Pressing, Sample, Window
+from agent.clock import Bell, Clock
+from agent.sample import Collector, Look, NoData, Pressing, Sample, Window
+from agent.turns import Timetable, Turn
 from core.catalogue import host
 
 log = logging.getLogger(__name__)
 
 FIRST_ROUND = "first samples taken"
 """Logged with the `start` of the first window once there is something in it."""
-PRESSING_SECONDS = 1.5
-"""Between questions whether a collector has what cannot wait for the next round: it has to be on disk within 2 s."""
+TOGETHER = 12
+"""The looks of at most so many rounds are understood together, where nobody is to be shown their samples at once."""
 REPEAT_LOG_SECONDS = 300.0
 """A collector that goes on failing is logged again this often."""
 
 _HEARTBEAT = Sample(host.AGENT_HEARTBEAT, 1)
-
-
-class _Turn:
-    """When a collector looks: at the first two rounds, as what is counted needs two looks, then at its own pace."""
-
-    __slots__ = ("_again", "_between", "_next", "collector", "name")
-
-    def __init__(self, name: str, collector: Collector, seconds: float, sample_seconds: float) -> None:
-        self.name = name
-        self.collector = collector
-        self._between = seconds - sample_seconds / 2 if seconds > sample_seconds else 0.0  # rounds are never quite even
-        self._next = float("-inf")
-        self._again = False
-
-    def due(self, now: float) -> bool:
-        if now < self._next:
-            return False
-        if self._again and self._between:
-            self._next = now + self._between
-        self._again = True
-        return True
 
 
 class Loop:
@@ -52,7 +31,9 @@ class Loop:
     `every` has the seconds between looks of those collectors that need not look at each round. `admits` says of each
     sample whether it is sent; `observers` are shown every one at once (how looks went: with the window); `round_taken`
     is told of each round. A round that saw a fault hands on the series that tell of it right away, as a window with
-    the same start. `pressing` are those of the collectors that may have what cannot wait for the next round.
+    the same start. `pressing` are those of the collectors that may have what cannot wait for the next round. Without
+    observers, what collectors that defer saw is understood in the rounds that have more to do anyway, and before a
+    window closes.
     """
 
     def __init__(
@@ -72,7 +53,9 @@ class Loop:
         every: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         between = sample_every.total_seconds()
-        self._turns = [_Turn(name, one, every.get(name, 0.0), between) for name, one in collectors.items()]
+        turns = [Turn(name, one, every.get(name, 0.0), between) for name, one in collectors.items()]
+        self._turns = {turn.name: turn for turn in turns}
+        self._timetable = Timetable(turns)
         self._aggregate = aggregate
         self._clock = clock
         self._timer = timer
@@ -84,21 +67,28 @@ class Loop:
         self._round_taken = round_taken
         self._pressing = pressing
         self._start: datetime | None = None
+        self._second = 0
+        self._beats: list[int] = []
+        """The rounds since the last time that looks were understood, by their second of the window."""
+        self._deferred: list[tuple[Turn, int, Look, float]] = []
+        """What was seen and is not yet understood: whose, its second of the window, and how many seconds it took."""
         self._failures: dict[str, int] = {}
         self._logged_at: dict[str, float] = {}
         self._looks: defaultdict[str, list[float]] = defaultdict(list)
 
-    def run(self, stop: threading.Event) -> None:
-        """Take a round at each whole multiple of the sampling interval until `stop` is set; close what is open."""
+    def run(self, bell: Bell) -> None:
+        """Take a round at each whole multiple of the sampling interval until `bell` is ended; close what is open."""
+        for collector in self._pressing.values():
+            collector.notify(bell.set)
         now = self._clock.now()
-        while not stop.is_set():
+        while not bell.ended:
             first = self._start is None
             self.round(now)
             if first:
                 log.info(FIRST_ROUND, extra={"start": window_start(now, self._length).isoformat()})
             due = window_start(now, self._sample_every) + self._sample_every
             # Never longer than an interval, even when the clock was set back meanwhile.
-            self._rest(min(due - self._clock.now(), self._sample_every).total_seconds(), stop)
+            self._rest(min(due - self._clock.now(), self._sample_every).total_seconds(), bell)
             now = self._clock.now()
             if timedelta() < due - now < self._sample_every / 10:
                 now = due  # woken a moment early: the same instant, not one more round
@@ -108,35 +98,41 @@ class Loop:
     def round(self, now: datetime) -> None:
         """Every collector whose turn it is, into the window of `now`, and the heartbeat, whatever becomes of them."""
         self._roll(now)
-        self._add(_HEARTBEAT)
         at = self._clock.monotonic()
-        for turn in self._turns:
-            if turn.due(at):
-                self._collect(turn.name, turn.collector)
+        due = self._timetable.due(at)
+        for turn in due:
+            if turn.look is None:
+                self._collect(turn, turn.collector.collect)
+            else:
+                self._defer(turn, turn.look)
+        self._beats.append(self._second)
+        if self._observers or due is not self._timetable.each_round or len(self._beats) >= TOGETHER:
+            self._understand()
         self._hand_on_faults(now)
         self._round_taken()
 
     def close(self) -> None:
         """Hand on the open window, however short it is."""
         if self._start is not None:
+            self._understand()
             self._tell_looks()
             window = self._aggregate.close(self._start, self._length)
             self._start = None
             if window.datums:
                 self._hand_on(window)
 
-    def _rest(self, seconds: float, stop: threading.Event) -> None:
+    def _rest(self, seconds: float, bell: Bell) -> None:
         """Sleep, but for what cannot wait."""
-        if not any(collector.may_press for collector in self._pressing.values()):
-            self._clock.sleep(seconds, stop)
-            return
         until = self._clock.monotonic() + seconds
-        while not stop.is_set():
+        while not bell.ended:
+            bell.clear()
             self._press()
             left = until - self._clock.monotonic()
-            if left <= 0:
+            if left <= 0 or bell.ended:  # which may have been just before it was cleared
                 return
-            self._clock.sleep(min(left, PRESSING_SECONDS), stop)
+            self._clock.sleep(left, bell)
+            if not bell.is_set():
+                return
 
     def _press(self) -> None:
         """Look where something presses; what that first look did not dare to ask for, a second one does."""
@@ -146,22 +142,21 @@ class Loop:
                     break
                 now = self._clock.now()
                 self._roll(now)
-                self._collect(name, collector)
+                self._collect(self._turns[name], collector.collect)
                 self._hand_on_faults(now)
 
     def _hand_on_faults(self, now: datetime) -> None:
-        # The window ends now, so that what is found in the rest of the minute has another end.
-        elapsed = timedelta(seconds=self._aggregate.second + 1)
-        faults = self._aggregate.take_faults(window_start(now, self._length), elapsed)
-        if faults is not None:
-            self._hand_on(faults)
+        if self._aggregate.has_faults:
+            # The window ends now, so that what is found in the rest of the minute has another end.
+            elapsed = timedelta(seconds=self._second + 1)
+            self._hand_on(self._aggregate.take_faults(window_start(now, self._length), elapsed))
 
     def _roll(self, now: datetime) -> None:
         start = window_start(now, self._length)
         if start != self._start:
             self.close()
             self._start = start
-        self._aggregate.second = int((now - start).total_seconds())
+        self._second = self._aggregate.second = int((now - start).total_seconds())
 
     def _add(self, sample: Sample) -> None:
         if self._admits(sample):
@@ -169,24 +164,52 @@ class Loop:
         for observe in self._observers:
             observe(sample)
 
-    def _collect(self, name: str, collector: Collector) -> None:
+    def _defer(self, turn: Turn, look: Callable[[], Look]) -> None:
+        """A look that is understood later."""
         started = self._timer()
+        try:
+            seen = look()
+        except Exception as error:  # noqa: BLE001  whatever one collector does, the others go on
+            self._not_seen(turn, error, started)
+        else:
+            self._deferred.append((turn, self._second, seen, self._timer() - started))
+
+    def _understand(self) -> None:
+        """Samples of what was seen meanwhile, and the rounds' heartbeats."""
+        beats, self._beats = self._beats, []
+        deferred, self._deferred = self._deferred, []
+        for second in beats:
+            self._aggregate.second = second
+            self._add(_HEARTBEAT)
+        for turn, second, seen, took in deferred:
+            self._aggregate.second = second
+            self._collect(turn, seen, took)
+        self._aggregate.second = self._second
+
+    def _collect(self, turn: Turn, look: Look, took: float = 0.0) -> None:
+        """The samples of one look, which took so many seconds before."""
+        started = self._timer() - took
         admits, add, observers = self._admits, self._aggregate.add, self._observers
         try:
-            for sample in collector.collect():
+            for sample in look():
                 if admits(sample):
                     add(sample)
                 for observe in observers:
                     observe(sample)
-        except NoData:
-            return
         except Exception as error:  # noqa: BLE001  whatever one collector does, the others go on
-            self._failed(name, error)
-            self._tell_look(name, 0.0, [(self._timer() - started) * 1000])
+            self._not_seen(turn, error, started)
         else:
-            if name in self._failures:
-                self._recovered(name)
-            self._looks[name].append((self._timer() - started) * 1000)
+            if turn.name in self._failures:
+                self._recovered(turn.name)
+            self._looks[turn.name].append((self._timer() - started) * 1000)
+
+    def _not_seen(self, turn: Turn, error: Exception, started: float) -> None:
+        if isinstance(error, NoData):
+            if error.seconds:
+                self._timetable.rest(turn, self._clock.monotonic() + error.seconds)
+            return
+        self._failed(turn.name, error)
+        self._tell_look(turn.name, 0.0, [(self._timer() - started) * 1000])
 
     def _tell_looks(self) -> None:
         """Once a window for those that went well: told one by one they would cost as much as what was seen."""

@@ -91,11 +91,6 @@ class NvidiaSmi:
         self._seen: dict[int, list[int]] = {}
         self.ready = False
 
-    @property
-    def watches(self) -> bool:
-        """Whether there are GPUs, and the log may be read."""
-        return bool(self._indexes) and self._kernel.readable
-
     def read(self) -> Report:
         """What the last run said; raises NoData between runs, OSError or SubprocessError where it fails."""
         report = parse(self._runs.take())
@@ -105,7 +100,7 @@ class NvidiaSmi:
 
     def take_faults(self) -> dict[int, tuple[int, ...]]:
         """The XIDs since the previous take, of every GPU whose faults are reported."""
-        if not self.watches:
+        if not self._indexes or not self._kernel.readable:
             return {}
         self.faults_waiting()
         seen, self._seen = self._seen, {}
@@ -113,11 +108,14 @@ class NvidiaSmi:
 
     def faults_waiting(self) -> bool:
         """Whether a GPU reported something since the previous take."""
-        if self.watches:
-            for bus, code in self._kernel.xids():
-                if bus in self._indexes:
-                    self._seen.setdefault(self._indexes[bus], []).append(code)
+        for bus, code in self._kernel.xids() if self._indexes else ():  # till then the log keeps them
+            if bus in self._indexes:
+                self._seen.setdefault(self._indexes[bus], []).append(code)
         return bool(self._seen)
+
+    def notify(self, ring: Callable[[], None]) -> None:
+        """Call `ring` when the log has more."""
+        self._kernel.notify(ring)
 
     def close(self) -> None:
         """Read the log no more."""

@@ -99,14 +99,13 @@ class Nvml:
         self._watch.stop()
         self._shut_down()
 
-    @property
-    def watches(self) -> bool:
-        """Whether there is a GPU whose faults are reported."""
-        return self._watch.watches
-
     def faults_waiting(self) -> bool:
         """Whether a GPU reported something since the previous take."""
         return self._watch.waiting
+
+    def notify(self, ring: Callable[[], None]) -> None:
+        """Call `ring` when a GPU reports something."""
+        self._watch.ring = ring
 
     # ------------------------------------------------------------ generations
 

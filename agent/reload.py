@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable
 
-from agent.clock import ClockError
+from agent.clock import Bell, ClockError
 from agent.config import Config, ConfigError
 from agent.job import Job
 from agent.notify import Notifier
@@ -27,7 +27,8 @@ class Signals:
         self._present: Config | None = None
         self._next: Config | None = None
         self._ending = False
-        self.stop = threading.Event()
+        self._changing = threading.Lock()
+        self.bell = Bell()
 
     def listen(self, present: Config) -> None:
         """Begin; from the main thread."""
@@ -37,19 +38,21 @@ class Signals:
             signal.signal(number, lambda received, _: self._numbers.put(received))
 
     def take(self) -> Config | None:
-        """What to run next; None to end."""
-        self.stop.clear()
-        if self._ending:
-            self.stop.set()
-            return None
-        self._present, self._next = self._next, None
-        return self._present
+        """What to run next, until `bell` is ended once more; None to end."""
+        with self._changing:
+            if self._ending:
+                return None
+            self.bell = Bell()
+            if self._next is not None:
+                self._present, self._next = self._next, None
+            return self._present
 
     def _wait(self) -> None:
         while True:
             if self._numbers.get() != signal.SIGHUP:
-                self._ending = True
-                self.stop.set()
+                with self._changing:
+                    self._ending = True
+                    self.bell.end()
                 return
             self._again()
 
@@ -65,8 +68,9 @@ class Signals:
             log.info("configuration is unchanged")
             self._notifier.ready()
             return
-        self._next = config
-        self.stop.set()
+        with self._changing:
+            self._next = config
+            self.bell.end()
 
 
 def run(config: Config, *, read: Callable[[], Config], notifier: Notifier) -> None:
@@ -80,7 +84,7 @@ def run(config: Config, *, read: Callable[[], Config], notifier: Notifier) -> No
     signals.listen(config)
     while True:
         notifier.ready()
-        work.run(signals.stop)
+        work.run(signals.bell)
         wanted = signals.take()
         if wanted is None:
             notifier.stopping()

@@ -1,6 +1,6 @@
 """What flows through the agent: a collector's samples, and the windows that aggregation makes of them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -12,7 +12,14 @@ Dimensions = tuple[tuple[str, str], ...]
 
 
 class NoData(Exception):
-    """A collector has nothing to say this time (no GPU, no swap, the first of two reads)."""
+    """A collector has nothing to say this time (no GPU, no swap, the first of two reads).
+
+    `seconds` is how long it need not be asked again.
+    """
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        super().__init__()
+        self.seconds = seconds
 
 
 class Sample(NamedTuple):
@@ -37,6 +44,23 @@ class Collector(Protocol):
         ...
 
 
+Look = Callable[[], Iterable[Sample]]
+"""What was there at one look, not yet understood: called, in the order of the looks, it gives the samples."""
+
+
+@runtime_checkable
+class Deferring(Collector, Protocol):
+    """A collector whose look only copies the kernel's text.
+
+    Understanding several looks in a row costs a fraction of understanding each in its second, by when the processor's
+    caches have forgotten how (docs/benchmarks.md). `collect` is a look understood at once.
+    """
+
+    def look(self) -> Look:
+        """What is there now; raises as `collect` does."""
+        ...
+
+
 @runtime_checkable
 class Closing(Protocol):
     """A collector that holds something: a thread, a driver, a program, a connection."""
@@ -49,13 +73,12 @@ class Closing(Protocol):
 class Pressing(Collector, Protocol):
     """A collector that may have what cannot wait for its turn."""
 
-    @property
-    def may_press(self) -> bool:
-        """Whether that may come to be."""
-        ...
-
     def pressing(self) -> bool:
         """Whether it is so now. Never blocks."""
+        ...
+
+    def notify(self, ring: Callable[[], None]) -> None:
+        """Call `ring`, from whatever thread, each time that it comes to be so."""
         ...
 
 

@@ -19,7 +19,6 @@ class SimulatedGpus:
     """Two invented GPUs under a slow wave of load; a function of time alone, so that it repeats."""
 
     simulated = True
-    watches = False
     seconds = 2.0
     ready = True
 
@@ -36,6 +35,9 @@ class SimulatedGpus:
 
     def close(self) -> None:
         """Nothing is held."""
+
+    def notify(self, ring: Callable[[], None]) -> None:
+        """There is nothing to tell."""
 
     def faults_waiting(self) -> bool:
         """Never."""

@@ -3,13 +3,14 @@
 import ctypes
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from agent.nvml_calls import GPU_IS_LOST
 
 log = logging.getLogger(__name__)
 
-WAIT_MILLISECONDS = 5000
+WAIT_MILLISECONDS = 30_000
 """An event ends the wait at once: this is how long a generation of NVML that has ended keeps its thread."""
 PAUSE_SECONDS = 1.0
 _TIMEOUT = 10  # nvml.h, NVML_ERROR_TIMEOUT: no event within the wait
@@ -31,11 +32,8 @@ class XidWatch:
         self._indexes: dict[int | None, int] = {}
         self._seen: dict[int, list[int]] = {}
         self._stirred = False
-
-    @property
-    def watches(self) -> bool:
-        """Whether any GPU is watched."""
-        return bool(self._indexes)
+        self.ring: Callable[[], None] = lambda: None
+        """Called, in the thread that waits, once something came."""
 
     @property
     def waiting(self) -> bool:
@@ -106,6 +104,7 @@ class XidWatch:
                 self._seen.setdefault(index, []).append(xid)
         if xid is not None:
             log.warning("GPU reported an XID", extra={"gpu": index, "xid": xid})
+        self.ring()
 
 
 def address(handle: Any) -> int | None:

@@ -19,7 +19,7 @@ from random import Random
 
 from agent.aggregate import Aggregate, window_start
 from agent.aws import Service
-from agent.clock import SystemClock
+from agent.clock import Bell, SystemClock
 from agent.collectors.registry import COLLECTORS, SECONDS
 from agent.context import Context
 from agent.credentials import Provider
@@ -198,9 +198,9 @@ def drain(folder: Path, seconds: int) -> dict[str, float]:
     )
     before, cpu, began = delivery.left(), time.process_time(), time.monotonic()
     delivery.start()
-    stop = threading.Event()
-    threading.Timer(seconds, stop.set).start()
-    loop.run(stop)
+    bell = Bell()
+    threading.Timer(seconds, bell.end).start()
+    loop.run(bell)
     used, took = time.process_time() - cpu, time.monotonic() - began
     late = sorted(clock.late)
     return {

@@ -103,6 +103,7 @@ def _of_gpus(folder: Path, values: int, does: str, *, seconds: int = 1) -> Conte
 def rivals(folder: Path, tools: Path | None, ports: Callable[[], int]) -> list[Contender]:
     """The others, found on the path or in the folder of tools."""
     return [
+        _idle(),
         _loop(),
         _node_exporter(tools, ports()),
         _collectd(folder / "collectd", tools),
@@ -122,6 +123,12 @@ def find(program: str, tools: Path | None) -> str | None:
 def _settings(folder: Path, name: str, **keys: object) -> dict[str, str]:
     settings = {"host": name, "state_dir": str(folder / name), **keys}
     return {"MLWARDEN_AGENT_CONFIG": msgspec.json.encode(settings).decode()}
+
+
+def _idle() -> Contender:
+    """What this machine takes for waking up: a virtual one may take more than the work that follows."""
+    command = (sys.executable, "-I", "-S", "-c", "import time\nwhile True: time.sleep(1)")
+    return Contender("an idle Python", "wakes each second, does nothing", command)
 
 
 def _loop() -> Contender:

@@ -1,11 +1,12 @@
 """Processor time from /proc/stat: the whole host's shares, and how busy the busiest core is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from agent.context import Context
 from agent.proc import ProcFile
-from agent.sample import NoData, Sample
+from agent.sample import Look, NoData, Sample
 from core.catalogue import host
 
 
@@ -78,9 +79,16 @@ class Cpu:
         self._before: CpuTimes | None = None
         self._cores: dict[str, tuple[int, int]] = {}
 
-    def collect(self) -> Iterator[Sample]:
+    def look(self) -> Look:
+        """The times as they stand."""
+        return partial(self._samples, self._file.read())
+
+    def collect(self) -> Iterable[Sample]:
         """The host's shares, those of the busiest and the idlest core, and each core's where all are wanted."""
-        times, cores = parse_stat(self._file.read())
+        return self.look()()
+
+    def _samples(self, text: str) -> Iterator[Sample]:
+        times, cores = parse_stat(text)
         before, self._before = self._before, times
         cores_before, self._cores = self._cores, {name: (total, idle) for name, total, idle in cores}
         found = shares(before, times) if before is not None else None

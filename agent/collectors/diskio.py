@@ -1,12 +1,13 @@
 """Disk traffic from /proc/diskstats, folded over the host's disks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 from agent.collectors.counters import Counters, Deltas, total
 from agent.context import Context
 from agent.proc import ProcFile
-from agent.sample import NoData, Sample
+from agent.sample import Look, NoData, Sample
 from core.catalogue import host
 
 SECTOR_BYTES = 512
@@ -55,9 +56,16 @@ class DiskIO:
         self._disks: dict[str, bool] = {}
         self._deltas = Deltas()
 
-    def collect(self) -> Iterator[Sample]:
+    def look(self) -> Look:
+        """The counters as they stand."""
+        return partial(self._samples, self._file.read())
+
+    def collect(self) -> Iterable[Sample]:
         """What was read and written since the previous look, and how long a request took on each disk."""
-        devices = parse_diskstats(self._file.read(), self._is_disk)
+        return self.look()()
+
+    def _samples(self, text: str) -> Iterator[Sample]:
+        devices = parse_diskstats(text, self._is_disk)
         by_disk = self._deltas.by_device({name: counters for name, (counters, _) in devices.items()})
         grown = total(by_disk)
         if grown is None:

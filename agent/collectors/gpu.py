@@ -2,12 +2,11 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from agent import programs
 from agent.context import Context
-from agent.every import Every
 from agent.gpu import Reading, Report, Source, XidClass, classify
 from agent.guarded import Guarded, Stuck
 from agent.nvml import Nvml, driver_present
@@ -26,7 +25,7 @@ _OF_WORKLOADS = {
 }
 _GIVEN = "NVIDIA_VISIBLE_DEVICES"
 """What NVIDIA's container runtime tells a container of the GPUs that it was given."""
-ABSENT_SECONDS = 15.0
+ABSENT_SECONDS = 30.0
 """Between looks for GPUs where there are none: each is a turn for a second thread."""
 _NVIDIA, _DISPLAY = "0x10de", "0x03"  # PCI's vendor and class codes
 
@@ -147,8 +146,6 @@ class Gpu:
         self._lost: frozenset[int] = frozenset()
         self._expected = max(context.gpus, on_bus(context.sys_root)) if source and not source.simulated else 0
         self._seen = False
-        self._absent = False
-        self._again = Every(ABSENT_SECONDS, context.monotonic)
         self._owes_look = False
         if source is not None and source.simulated:
             log.warning("GPUs are SIMULATED: their numbers are made up", extra={"gpus": GPUS})
@@ -159,7 +156,7 @@ class Gpu:
         With new faults there are no values: the driver may hang at what it just told of, and they do not wait for it.
         """
         if self._source is None or self._guarded is None:
-            raise NoData
+            raise NoData(ABSENT_SECONDS)
         faults = self._source.take_faults()
         if faults:
             yield from parse_faults(faults)
@@ -185,27 +182,25 @@ class Gpu:
             yield Sample(host.AGENT_SIMULATED_GPUS, len(report.readings))
 
     def _ask(self, guarded: Guarded[Report]) -> Report:
-        if self._absent and not self._again.due():
-            raise NoData
         try:
             return guarded.ask()
         except NoData:
-            self._absent = not self._seen and self._source is not None and self._source.ready
-            raise
+            absent = not self._seen and self._source is not None and self._source.ready
+            raise NoData(ABSENT_SECONDS if absent else 0.0) from None
 
     def close(self) -> None:
         """Let go of the driver, in the one thread that may hang with it."""
         if self._source is not None and self._guarded is not None:
             self._guarded.close(self._source.close)
 
-    @property
-    def may_press(self) -> bool:
-        """Whether faults may come between looks."""
-        return self._source is not None and self._source.watches
-
     def pressing(self) -> bool:
         """Whether the next look should not wait for its time: faults came, or values are owed since."""
         return self._owes_look or (self._source is not None and self._source.faults_waiting())
+
+    def notify(self, ring: Callable[[], None]) -> None:
+        """Call `ring` when faults come."""
+        if self._source is not None:
+            self._source.notify(ring)
 
     def _counts(self, visible: int) -> Iterator[Sample]:
         self._expected = max(self._expected, visible)

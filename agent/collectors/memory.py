@@ -1,12 +1,13 @@
 """Memory from /proc/meminfo and /proc/vmstat."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from agent.collectors.counters import Deltas
 from agent.context import Context
 from agent.every import Every
 from agent.proc import ProcFile
-from agent.sample import Sample
+from agent.sample import Look, Sample
 from core.catalogue import host
 
 VMSTAT_SECONDS = 5.0
@@ -55,9 +56,16 @@ class Memory:
         self._due = Every(VMSTAT_SECONDS, context.monotonic, first=2)
         self._deltas = Deltas()
 
-    def collect(self) -> Iterator[Sample]:
+    def look(self) -> Look:
+        """The figures as they stand."""
+        return partial(self._samples, self._file.read(), self._vmstat.read() if self._due.due() else "")
+
+    def collect(self) -> Iterable[Sample]:
         """Bytes by use, used as a share, and what came of there being too little since the previous look."""
-        figures = parse_meminfo(self._file.read(), _WANTED)
+        return self.look()()
+
+    def _samples(self, meminfo: str, vmstat: str) -> Iterator[Sample]:
+        figures = parse_meminfo(meminfo, _WANTED)
         total, available = figures["MemTotal"], figures["MemAvailable"]
         used = total - available
         yield Sample(host.MEM_USED_PERCENT, 100.0 * used / total)
@@ -67,9 +75,9 @@ class Memory:
         for metric, name in _MORE:
             if name in figures:
                 yield Sample(metric, figures[name])
-        if not self._due.due():
+        if not vmstat:
             return
-        grown = self._deltas.since({"": parse_vmstat(self._vmstat.read())})
+        grown = self._deltas.since({"": parse_vmstat(vmstat)})
         if grown is not None:
             yield Sample(host.MEM_OOM_KILLS, grown[0])
             yield Sample(host.MEM_MAJOR_FAULTS, grown[1])

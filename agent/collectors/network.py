@@ -1,11 +1,12 @@
 """Network traffic from /proc/net/dev, folded over the host's interfaces."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 
 from agent.collectors.counters import Counters, Deltas, total
 from agent.context import Context
 from agent.proc import ProcFile
-from agent.sample import NoData, Sample
+from agent.sample import Look, NoData, Sample
 from core.catalogue import host
 
 COUNTED = (
@@ -43,9 +44,16 @@ class Network:
         self._hardware: dict[str, bool] = {}
         self._deltas = Deltas()
 
-    def collect(self) -> Iterator[Sample]:
+    def look(self) -> Look:
+        """The counters as they stand."""
+        return partial(self._samples, self._file.read())
+
+    def collect(self) -> Iterable[Sample]:
         """What was sent and received since the previous look."""
-        by_interface = self._deltas.by_device(self._counted(parse_net_dev(self._file.read())))
+        return self.look()()
+
+    def _samples(self, text: str) -> Iterator[Sample]:
+        by_interface = self._deltas.by_device(self._counted(parse_net_dev(text)))
         grown = total(by_interface)
         if grown is None:
             raise NoData

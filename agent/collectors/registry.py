@@ -44,19 +44,19 @@ COLLECTORS: dict[str, Callable[[Context], Collector]] = {
     "neuron": Neuron,
 }
 SECONDS = {
-    "load": 5.0,  # the kernel works it out each 5 s
-    "pressure": 5.0,  # the share of the last 10 s
-    "swap": 5.0,
-    "tcp": 5.0,
-    "processes": 5.0,
-    "container": 5.0,
-    "kubernetes": 5.0,
-    "amd": 5.0,
-    "neuron": 5.0,
-    "disk": 15.0,
-    "clock": 15.0,
-    "allowances": 15.0,
-    "files": 15.0,
+    "load": 10.0,  # over a minute and more
+    "pressure": 10.0,  # the share of the last 10 s
+    "swap": 10.0,
+    "tcp": 10.0,
+    "processes": 10.0,
+    "container": 10.0,
+    "kubernetes": 10.0,
+    "amd": 10.0,
+    "neuron": 10.0,
+    "disk": 30.0,
+    "clock": 30.0,
+    "allowances": 30.0,
+    "files": 30.0,
 }
 """Between looks of those that need not look at each round: what they see moves slowly, is a mean over longer, or comes
 from elsewhere at a pace of its own. What is counted loses nothing by it: its sums are the same."""

@@ -1,11 +1,14 @@
 import logging
 import threading
+from datetime import timedelta
 
 import pynvml
 import pytest
 
+from agent.aggregate import Aggregate
 from agent.collectors.gpu import Gpu
 from agent.gpu import XidClass, classify
+from agent.loop import Loop
 from agent.nvml import Nvml
 from agent.sample import NoData
 from tests.agent.fake_nvml import FakeGpu, FakeNvml
@@ -83,12 +86,20 @@ def test_where_there_are_no_gpus_the_driver_is_looked_for_now_and_then(sources, 
     monkeypatch.setattr(source, "read", read)
     gpu = Gpu(context(monotonic=clock.monotonic), source)
 
-    for _ in range(20):
-        with pytest.raises(NoData):
-            look(gpu)
+    loop = Loop(
+        {"gpu": gpu},
+        aggregate=Aggregate(()),
+        clock=clock,
+        timer=lambda: 0.0,
+        sample_every=timedelta(seconds=1),
+        window_length=timedelta(minutes=1),
+        hand_on=lambda window: None,
+    )
+    for _ in range(40):
+        loop.round(clock.now())
         clock.advance(1)
 
-    assert [at - asked[0] for at in asked] == [0, 1, 16]
+    assert [at - asked[0] for at in asked] == [0, 30]
 
 
 def test_a_host_without_a_driver_has_no_gpu_series_and_says_so_once(sources, caplog):

@@ -1,12 +1,13 @@
 import logging
 import math
-import threading
 from datetime import timedelta
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.aggregate import LARGEST_VALUE, MOST_SAMPLES, Aggregate, window_start
+from agent.clock import Bell
 from agent.loop import Loop
 from agent.sample import NoData, Sample, Window
 from core.catalogue import gpu as gpus
@@ -139,8 +140,8 @@ def test_a_collectors_duration_is_measured_in_milliseconds():
 
 def test_windows_close_when_the_wall_clocks_minute_changes():
     clock = FakeClock(NOON + timedelta(seconds=47))
-    stop = threading.Event()
-    clock.woken = lambda _: stop.set() if clock.now() >= NOON + timedelta(seconds=125) else None
+    stop = Bell()
+    clock.woken = lambda _: stop.end() if clock.now() >= NOON + timedelta(seconds=125) else None
     loop, windows = make({}, clock)
 
     loop.run(stop)
@@ -153,12 +154,12 @@ def test_windows_close_when_the_wall_clocks_minute_changes():
 
 def test_waking_a_moment_early_is_not_one_more_round():
     clock = FakeClock()
-    stop = threading.Event()
+    stop = Bell()
 
     def early(seconds):
         clock.advance(-0.002)
         if len(clock.asleep) == 3:
-            stop.set()
+            stop.end()
 
     clock.woken = early
     loop, windows = make({}, clock)
@@ -169,10 +170,10 @@ def test_waking_a_moment_early_is_not_one_more_round():
 
 
 def test_stopping_hands_on_the_open_window():
-    stop = threading.Event()
+    stop = Bell()
     collector = FakeCollector(Sample(host.SYSTEM_LOAD1, 2.0))
     clock = FakeClock()
-    clock.woken = lambda _: stop.set()
+    clock.woken = lambda _: stop.end()
     loop, windows = make({"load": collector}, clock)
 
     loop.run(stop)
@@ -295,26 +296,32 @@ def test_a_fault_is_handed_on_at_once_and_not_again():
 class FakePressing(FakeCollector):
     """Presses for as many looks as are `waiting`."""
 
-    may_press = True
     waiting = 0
+    ring = None
 
     def pressing(self):
         return self.waiting > 0
+
+    def notify(self, ring):
+        self.ring = ring
 
     def collect(self):
         self.waiting = max(0, self.waiting - 1)
         return super().collect()
 
 
-def test_what_cannot_wait_is_looked_at_within_two_seconds_of_a_long_interval():
-    clock, stop = FakeClock(), threading.Event()
+def test_what_cannot_wait_is_looked_at_when_it_comes_however_long_the_interval():
+    clock, stop = FakeClock(), Bell()
     gpu = FakePressing(Sample(gpus.GPU_XID_CRITICAL, 0.0))
 
     def woken(_):
-        if clock.now() == NOON + timedelta(seconds=3):
+        if clock.now() == NOON + timedelta(seconds=20) and gpu.ring is not None:  # but it was 3 s past noon
+            clock.advance(-17)
             gpu.samples, gpu.waiting = (Sample(gpus.GPU_XID_CRITICAL, 1.0),), 2
-        if clock.now() == NOON + timedelta(seconds=9):
-            stop.set()
+            gpu.ring()
+            gpu.ring = None
+        elif len(clock.asleep) == 2:
+            stop.end()
 
     clock.woken = woken
     loop, windows = make({"gpu": gpu}, clock, pressing={"gpu": gpu}, sample_every=timedelta(seconds=20))
@@ -323,19 +330,114 @@ def test_what_cannot_wait_is_looked_at_within_two_seconds_of_a_long_interval():
 
     assert [timedelta(seconds=4)] * 2 + [MINUTE] == [window.length for window in windows]
     assert gpu.looks == 1 + 2, "the first may leave something out, the second looks closer"
-    assert set(clock.asleep) <= {1.5, 0.5}
+    assert clock.asleep == [20.0, 17.0], "nothing else wakes it"
 
 
-def test_collectors_that_cannot_press_now_cost_no_waking():
-    clock, stop = FakeClock(), threading.Event()
-    gpu = FakePressing()
-    gpu.may_press, gpu.waiting = False, 1
-    clock.woken = lambda _: stop.set()
-    loop, _ = make({"gpu": gpu}, clock, pressing={"gpu": gpu}, sample_every=timedelta(seconds=20))
+class EndedTooSoon(Bell):
+    def clear(self):
+        self.end()
+        super().clear()
+
+
+def test_a_bell_that_is_ended_just_before_it_is_cleared_ends_the_rest_all_the_same():
+    clock, gpu, stop = FakeClock(), FakePressing(), EndedTooSoon()
+    loop, windows = make({"gpu": gpu}, clock, pressing={"gpu": gpu})
 
     loop.run(stop)
 
-    assert clock.asleep == [20.0]
+    assert (gpu.looks, len(windows), clock.asleep) == (1, 1, [])
+
+
+class FakeDeferring(FakeCollector):
+    """What it sees is the number of the look, and understanding it may fail."""
+
+    def __init__(self, *, spoilt=()):
+        super().__init__()
+        self.spoilt = spoilt
+        self.understood = []
+
+    def look(self):
+        self.looks += 1
+        return partial(self._samples, self.looks)
+
+    def _samples(self, number):
+        self.understood.append(number)
+        if number in self.spoilt:
+            raise ValueError(number)
+        yield Sample(host.SYSTEM_LOAD1, number)
+
+
+def test_looks_that_are_deferred_are_understood_with_others_or_twelve_at_a_time_and_before_the_window_closes():
+    clock, collector = FakeClock(), FakeDeferring()
+    loop, windows = make({"load": collector, "slow": FakeCollector()}, clock, every={"slow": 100.0})
+
+    understood = []
+    for _ in range(15):
+        loop.round(clock.now())
+        understood.append(len(collector.understood))
+        clock.advance(4)
+    loop.round(clock.now())  # the next minute's first
+
+    assert understood == [1, 2] + [2] * 11 + [14] * 2
+    assert collector.understood == list(range(1, 16))
+    assert series(windows[0], "system_load1")[""].values == tuple(map(float, range(1, 16)))
+    assert series(windows[0], "agent_heartbeat")[""].count == 15
+
+
+def test_deferred_looks_keep_their_seconds_and_are_judged_each_for_itself():
+    clock, collector = FakeClock(), FakeDeferring(spoilt={2})
+    aggregate = Aggregate(ME, high_resolution=["system_load1"])
+    loop, windows = make({"load": collector}, clock, aggregate=aggregate)
+
+    for _ in range(3):
+        loop.round(clock.now())
+        clock.advance(5)
+    loop.close()
+
+    loads = [one for one in windows[0].datums if one.metric.name == "system_load1"]
+    assert [(one.second, one.values) for one in loads] == [(1, (1.0,)), (11, (3.0,))]
+    success = series(windows[0], "agent_collector_success")["load"]
+    assert (success.total, success.count) == (2, 3)
+
+
+class FakeBlind(FakeDeferring):
+    def look(self):
+        raise OSError
+
+
+def test_a_look_that_fails_is_counted_though_there_is_nothing_to_understand():
+    loop, windows = make({"load": FakeBlind()}, FakeClock())
+
+    loop.round(NOON)
+    loop.close()
+
+    success = series(windows[0], "agent_collector_success")["load"]
+    assert (success.total, success.count) == (0, 1)
+
+
+def test_who_is_shown_samples_is_shown_them_in_their_round():
+    seen: list[Sample] = []
+    collector = FakeDeferring()
+    loop, _ = make({"load": collector}, FakeClock(), observers=[seen.append])
+
+    loop.round(NOON)
+
+    assert [(sample.metric.name, sample.value) for sample in seen] == [("agent_heartbeat", 1), ("system_load1", 1)]
+
+
+def test_a_collector_that_says_how_long_it_will_have_nothing_is_not_asked_meanwhile():
+    clock, collector = FakeClock(), FakeCollector(error=NoData(12.0))
+    other = FakeCollector(Sample(host.MEM_USED, 1))
+    loop, _ = make({"gpu": collector, "other": other}, clock)
+
+    looks = []
+    for _ in range(6):
+        loop.round(clock.now())
+        looks.append(collector.looks)
+        clock.advance(5)
+
+    assert looks == [1, 1, 1, 2, 2, 2]
+    assert other.looks == 6
 
 
 def test_observers_see_each_sample_at_once_and_at_its_windows_end_how_the_looks_went():
@@ -344,7 +446,7 @@ def test_observers_see_each_sample_at_once_and_at_its_windows_end_how_the_looks_
 
     loop.round(NOON)
 
-    assert ["agent_heartbeat", "system_load1"] == [sample.metric.name for sample in seen]
+    assert ["system_load1", "agent_heartbeat"] == [sample.metric.name for sample in seen]
     loop.close()
     of_the_collector = ["agent_collector_success", "agent_collector_duration"]
     assert [*of_the_collector, *of_the_collector] == [sample.metric.name for sample in seen[2:]]
@@ -352,7 +454,7 @@ def test_observers_see_each_sample_at_once_and_at_its_windows_end_how_the_looks_
 
 def test_a_clock_that_is_set_back_does_not_stop_the_sampling():
     clock = FakeClock()
-    stop = threading.Event()
+    stop = Bell()
 
     class SetBack(FakeCollector):
         def collect(self):
@@ -360,7 +462,7 @@ def test_a_clock_that_is_set_back_does_not_stop_the_sampling():
             return super().collect()
 
     collector = SetBack()
-    clock.woken = lambda _: stop.set() if len(clock.asleep) == 4 else None
+    clock.woken = lambda _: stop.end() if len(clock.asleep) == 4 else None
     loop, windows = make({"cpu": collector}, clock)
 
     loop.run(stop)
@@ -372,13 +474,13 @@ def test_a_clock_that_is_set_back_does_not_stop_the_sampling():
 
 def test_a_machine_that_slept_goes_on_with_the_present_minute():
     clock = FakeClock()
-    stop = threading.Event()
+    stop = Bell()
 
     def woken(_):
         if len(clock.asleep) == 1:
             clock.advance(8 * 3600)
         if len(clock.asleep) == 3:
-            stop.set()
+            stop.end()
 
     clock.woken = woken
     loop, windows = make({}, clock)

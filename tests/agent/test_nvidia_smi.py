@@ -1,4 +1,6 @@
 import os
+import queue
+import threading
 
 import pytest
 
@@ -126,6 +128,36 @@ def test_xids_come_from_the_kernels_log_by_the_gpus_place_on_the_bus(tmp_path):
     assert found["gpu_xid_errors", (("index", "1"), ("code", "79"))] == 1
 
 
+def test_a_record_in_the_kernels_log_rings_once_until_the_log_is_read(tmp_path):
+    os.mkfifo(tmp_path / "kmsg")
+    kernel = KernelLog(tmp_path / "kmsg")
+    writer = os.open(tmp_path / "kmsg", os.O_WRONLY)
+    rings: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    kernel.notify(lambda: rings.put(True))
+    os.write(writer, b"4,1,9,-;NVRM: Xid (PCI:0000:3b:00): 79, pid=1\n")
+    rings.get(timeout=20)
+    first = list(kernel.xids())
+    quiet = rings.empty()
+    os.write(writer, b"4,2,9,-;NVRM: Xid (PCI:0000:3b:00): 48, pid=1\n")
+    rings.get(timeout=20)
+    kernel.close()
+    os.close(writer)
+
+    assert (first, quiet) == ([("0000:3b:00", 79)], True)
+
+
+def test_a_log_that_is_a_plain_file_is_not_waited_for(tmp_path):
+    (tmp_path / "kmsg").write_bytes(b"4,1,9,-;NVRM: Xid (PCI:0000:3b:00): 79, pid=1\n")
+    kernel = KernelLog(tmp_path / "kmsg")
+    before = threading.active_count()
+
+    kernel.notify(lambda: None)
+
+    assert threading.active_count() == before
+    kernel.close()
+
+
 def test_places_on_the_bus_are_the_same_however_they_are_written():
     assert place("00000000:3B:00.0") == place("0000:3b:00") == "0000:3b:00"
 
@@ -134,4 +166,4 @@ def test_a_log_that_may_not_be_read_is_no_source_of_zeros(tmp_path):
     source = NvidiaSmi(runs("v11-t4"), KernelLog(tmp_path / "none"))
     source.read()
 
-    assert (source.watches, source.take_faults(), source.faults_waiting()) == (False, {}, False)
+    assert (source.take_faults(), source.faults_waiting()) == ({}, False)

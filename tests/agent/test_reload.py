@@ -9,6 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from agent.config import Config
+from agent.notify import Notifier
+from agent.reload import Signals
 from tests.agent.test_process import ENVIRONMENT, ROOT
 
 
@@ -152,3 +155,19 @@ def test_statsd_is_heard_by_the_process_and_leaves_with_its_windows(tmp_path, sy
     assert {"host": "h", "model": "m"} == datum["dimensions"]
     assert 2 == datum["count"]
     assert "agent_input_rejected" in {datum["metric"] for datum in data}
+
+
+def test_a_configuration_read_just_as_another_is_taken_up_is_neither_lost_nor_the_end():
+    configurations = [Config(host=name) for name in ("first", "second")]
+    signals = Signals(lambda: configurations[0], Notifier({}))
+
+    signals._again()
+    first = signals.take()
+    signals.bell.end()  # by one that was read before that, and taken up with it
+    again = signals.take()
+    configurations.pop(0)
+    signals._again()
+    second = signals.take()
+
+    assert (first, again, second) == (Config(host="first"), Config(host="first"), Config(host="second"))
+    assert not signals.bell.ended
