@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 SEND_SECONDS = 10.0
 LAST_SEND_SECONDS = 2.5
-IDLE_SECONDS = 30.0
+IDLE_SECONDS = 90.0
+"""Longer than windows are apart: while they come, their coming is enough."""
 OLDEST_EVERY = 4
 """Every fourth request begins with the oldest window rather than the newest, so that none ages out behind others."""
 FUTURE = timedelta(hours=2)

@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 
 FIRST_ROUND = "first samples taken"
 """Logged with the `start` of the first window once there is something in it."""
-TOGETHER = 12
-"""The looks of at most so many rounds are understood together, where nobody is to be shown their samples at once."""
+TOGETHER = range(5, 13)
+"""The looks of so many rounds are understood together, where nobody is to be shown their samples at once."""
 REPEAT_LOG_SECONDS = 300.0
 """A collector that goes on failing is logged again this often."""
 
@@ -106,7 +106,7 @@ class Loop:
             else:
                 self._defer(turn, turn.look)
         self._beats.append(self._second)
-        if self._observers or due is not self._timetable.each_round or len(self._beats) >= TOGETHER:
+        if self._observers or self._enough(more=due is not self._timetable.each_round):
             self._understand()
         self._hand_on_faults(now)
         self._round_taken()
@@ -173,6 +173,10 @@ class Loop:
             self._not_seen(turn, error, started)
         else:
             self._deferred.append((turn, self._second, seen, self._timer() - started))
+
+    def _enough(self, *, more: bool) -> bool:
+        """Whether to understand now what was seen: best in a round that has `more` to do anyway."""
+        return len(self._beats) >= (TOGETHER.start if more else TOGETHER.stop - 1)
 
     def _understand(self) -> None:
         """Samples of what was seen meanwhile, and the rounds' heartbeats."""

@@ -14,18 +14,20 @@ class ProcFile:
     file is not asked whether there is more.
     """
 
-    def __init__(self, path: Path, *, at_once: bool = False) -> None:
+    def __init__(self, path: Path, *, at_once: bool = False, most: int = _CHUNK) -> None:
+        """`most` bytes are asked for at a time: for a file of /proc/sys the kernel clears as many."""
         self._path = path
         self._descriptor = -1
         self._at_once = at_once
+        self._most = most
 
     def read(self) -> str:
         """The whole present text. Raises OSError naming the path."""
         if self._descriptor < 0:
             self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        text = chunk = os.pread(self._descriptor, _CHUNK, 0)
-        while chunk and (len(chunk) == _CHUNK or not self._at_once):
-            chunk = os.pread(self._descriptor, _CHUNK, len(text))
+        text = chunk = os.pread(self._descriptor, self._most, 0)
+        while chunk and (len(chunk) == self._most or not self._at_once):
+            chunk = os.pread(self._descriptor, self._most, len(text))
             text += chunk
         return text.decode("ascii", "replace")
 

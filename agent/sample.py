@@ -11,6 +11,11 @@ Dimensions = tuple[tuple[str, str], ...]
 """(name, value) pairs."""
 
 
+SELDOM = 300.0
+"""Seconds for which what is not there is not looked for again."""
+FOR_GOOD = float("inf")
+
+
 class NoData(Exception):
     """A collector has nothing to say this time (no GPU, no swap, the first of two reads).
 

@@ -66,6 +66,8 @@ class Spool(Database):
     def __init__(self, path: Path | None, *, sinks: Sequence[str]) -> None:
         """`path` None: in memory. `sinks` are the cursors; those of other sinks are given up."""
         self._series = SeriesNumbers()
+        self._latest: tuple[int, tuple[Datum, ...]] | None = None
+        """The window that was added last, which is asked for at once and need not be decoded for that."""
         super().__init__(path, schema=_SCHEMA, version=VERSION)
         try:
             with self._transaction():
@@ -79,16 +81,21 @@ class Spool(Database):
 
     def add(self, window: Window) -> None:
         """Commit a window; it waits for every sink from now on."""
-        self.adopt(int(window.start.timestamp()), int(window.length.total_seconds()), window.datums, {})
+        with self._lock:
+            number = self.adopt(int(window.start.timestamp()), int(window.length.total_seconds()), window.datums, {})
+            self._latest = (number, window.datums)
 
     def adopt(
         self, start: int, seconds: int, datums: Iterable[Datum], cursors: dict[str, tuple[int, int]] | None
-    ) -> None:
-        """Commit a window with the (done, tried) of each sink it waits for; without `cursors` it waits for all."""
+    ) -> int:
+        """Commit a window with the (done, tried) of each sink it waits for; without `cursors` it waits for all.
+
+        Returns its number, 0 for a window without datums, which is not kept.
+        """
         with self._transaction():
             rows = [self._series.row(datum) for datum in datums]
             if not rows:
-                return
+                return 0
             self._database.executemany("INSERT INTO series VALUES (?, ?)", self._series.fresh)
             cursor = self._database.execute(
                 "INSERT INTO window (start, seconds, record) VALUES (?, ?, ?)", (start, seconds, encode(rows))
@@ -101,6 +108,7 @@ class Spool(Database):
                     if not cursors or name in cursors
                 ],
             )
+        return cursor.lastrowid or 0
 
     def waiting(self, sink: str, *, newest_first: bool, limit: int) -> list[int]:
         """The numbers of the windows that wait for the sink."""
@@ -117,16 +125,21 @@ class Spool(Database):
 
     def load(self, sink: str, number: int) -> Held | None:
         """One window as it waits; None where it does not, or its record is damaged: then it is dropped and counted."""
-        found = self._read(
-            "SELECT start, seconds, record, done, tried FROM window JOIN waiting ON waiting.window = window.id "
-            "WHERE window.id = ? AND sink = ?",
-            (number, self._sinks[sink]),
-        )
+        with self._lock:
+            latest = self._latest
+            found = self._read(
+                "SELECT start, seconds, record, done, tried FROM window JOIN waiting ON waiting.window = window.id "
+                "WHERE window.id = ? AND sink = ?",
+                (number, self._sinks[sink]),
+            )
         if not found:
             return None
         start, seconds, record, done, tried = found[0]
         try:
-            datums = tuple(self._series.datum(row) for row in decode(record))
+            if latest is not None and latest[0] == number:
+                datums = latest[1]
+            else:
+                datums = tuple(self._series.datum(row) for row in decode(record))
         except RecordError:
             with self._transaction():
                 self._drop([number], "windows_damaged")
@@ -227,6 +240,7 @@ class Spool(Database):
 
     def _shrink_some(self, form: int) -> bool:
         """Bring the oldest windows of a form to the next; False where there are none."""
+        self._latest = None
         found = self._database.execute(
             "SELECT id, start, seconds, record FROM window WHERE form = ? ORDER BY id LIMIT ?",
             (form, DEGRADED_AT_ONCE),
@@ -275,6 +289,7 @@ class Spool(Database):
 
     def _forget(self, numbers: Iterable[int]) -> None:
         """Delete those of the windows that wait for no sink."""
+        self._latest = None  # another window may have its number next
         self._database.executemany(
             "DELETE FROM window WHERE id = ?1 AND NOT EXISTS "
             "(SELECT 1 FROM sink JOIN waiting ON waiting.sink = sink.id WHERE waiting.window = ?1)",

@@ -24,6 +24,8 @@ RESERVED_BYTES = 256 << 20
 RESERVED_SHARE = 20
 """The spool does not grow where less than this is free: 256 MiB, or a 20th of the disk if that is less."""
 TEND_SECONDS = 30.0
+LIMITS_SECONDS = 300.0
+"""A window takes some kilobytes, so the limits are not reached in between."""
 REPEAT_LOG_SECONDS = 300.0
 
 
@@ -55,6 +57,7 @@ class Store:
         self._disk: Spool | None = None
         self._in_memory = False
         self._tended = float("-inf")
+        self._limited = float("-inf")
         self._logged = float("-inf")
         if folder is not None:
             try:
@@ -94,7 +97,7 @@ class Store:
             self._complain(error)
 
     def tend(self) -> None:
-        """Twice a minute: go back to the disk, drop what no sink would take any more, keep within the limits."""
+        """Go back to the disk; now and then drop what no sink would take any more, and keep within the limits."""
         now = self._clock.monotonic()
         if now - self._tended < TEND_SECONDS:
             return
@@ -102,6 +105,9 @@ class Store:
         if self._folder is not None and (self._disk is None or self._in_memory):
             with self._lock:
                 self._mend()
+        if now - self._limited < LIMITS_SECONDS:
+            return
+        self._limited = now
         for spool in self.spools:
             try:
                 self._keep_within_limits(spool)

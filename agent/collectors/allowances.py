@@ -17,7 +17,7 @@ from pathlib import Path
 
 from agent.collectors.counters import Deltas, total
 from agent.context import Context
-from agent.sample import NoData, Sample
+from agent.sample import SELDOM, NoData, Sample
 from core.catalogue import host
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,8 @@ class Allowances:
         """What was held back since the previous look."""
         samples = [*self._interfaces(), *self._disks()]
         if not samples:
-            raise NoData
+            first = not (self._network.seen or self._volumes.seen)
+            raise NoData(SELDOM if first else 0.0)
         yield from samples
 
     def _interfaces(self) -> Iterator[Sample]:

@@ -13,7 +13,7 @@ from agent.background import Background
 from agent.collectors.gpu import Growing, samples_of
 from agent.context import Context
 from agent.gpu import Reading
-from agent.sample import NoData, Sample
+from agent.sample import FOR_GOOD, NoData, Sample
 from core.catalogue import gpu
 from core.catalogue.metric import Metric
 
@@ -139,7 +139,7 @@ class Amd:
     def collect(self) -> Iterator[Sample]:
         """Every GPU once a minute; raises NoData between."""
         if self._runs is None:
-            raise NoData
+            raise NoData(FOR_GOOD)
         readings = parse(self._runs.take())
         yield Sample(gpu.AMD_GPU_COUNT, len(readings))
         for reading in readings:

@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.collectors.counters import Deltas
 from agent.context import Context
 from agent.proc import ProcFile
-from agent.sample import NoData, Sample
+from agent.sample import SELDOM, NoData, Sample
 from core.catalogue import kubernetes
 
 
@@ -50,7 +50,7 @@ class Container:
         """Memory and processor against their limits, and kills for want of memory since the previous look."""
         memory_most, cpus = parse_limit(self._read("memory.max")), parse_cpu_max(self._read("cpu.max"))
         if memory_most is None and cpus is None:
-            raise NoData
+            raise NoData(SELDOM)
         yield from self._memory(memory_most)
         cpu = parse_flat(self._read("cpu.stat"))
         now = self._context.monotonic()
@@ -83,7 +83,7 @@ class Container:
                 self._files[name] = ProcFile(self._group() / name)
             return self._files[name].read()
         except FileNotFoundError:
-            raise NoData from None
+            raise NoData(SELDOM) from None
 
     def _group(self) -> Path:
         own = parse_own((self._context.proc_root / "self/cgroup").read_text())

@@ -15,6 +15,11 @@ class Deltas:
     def __init__(self) -> None:
         self._before: Mapping[str, Counters] = {}
 
+    @property
+    def seen(self) -> bool:
+        """Whether there was any device at the previous look."""
+        return bool(self._before)
+
     def by_device(self, now: Mapping[str, Counters]) -> dict[str, Counters]:
         """Growth by device and counter, of the devices that can be compared."""
         before, self._before = self._before, now

@@ -6,7 +6,7 @@ from functools import partial
 
 from agent.context import Context
 from agent.guarded import Guarded, Stuck
-from agent.sample import NoData, Sample
+from agent.sample import FOR_GOOD, NoData, Sample
 from core.catalogue import host
 
 STAT_SECONDS = 2.0
@@ -42,7 +42,7 @@ class Files:
     def collect(self) -> Iterator[Sample]:
         """Whether each is there, and its age; raises Stuck for one that hangs after the others were reported."""
         if not self._files:
-            raise NoData
+            raise NoData(FOR_GOOD)
         stuck: Stuck | None = None
         for path, guarded in self._files.items():
             dimensions = (("file", path),)

@@ -10,7 +10,7 @@ from agent.context import Context
 from agent.gpu import Reading, Report, Source, XidClass, classify
 from agent.guarded import Guarded, Stuck
 from agent.nvml import Nvml, driver_present
-from agent.sample import Dimensions, NoData, Sample
+from agent.sample import FOR_GOOD, Dimensions, NoData, Sample
 from agent.simulated_gpu import GPUS, SimulatedGpus
 from core.catalogue import agent_metric, gpu, host
 
@@ -156,7 +156,7 @@ class Gpu:
         With new faults there are no values: the driver may hang at what it just told of, and they do not wait for it.
         """
         if self._source is None or self._guarded is None:
-            raise NoData(ABSENT_SECONDS)
+            raise NoData(FOR_GOOD)
         faults = self._source.take_faults()
         if faults:
             yield from parse_faults(faults)

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from agent.background import Background
 from agent.context import Context
-from agent.sample import NoData, Sample
+from agent.sample import FOR_GOOD, NoData, Sample
 
 SECONDS = 30.0
 """Between looks."""
@@ -70,5 +70,5 @@ class Kubernetes:
     def collect(self) -> Iterator[Sample]:
         """What the last look found; raises what went wrong with it."""
         if self._looks is None:
-            raise NoData
+            raise NoData(FOR_GOOD)
         yield from self._looks.take()

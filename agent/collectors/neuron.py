@@ -13,7 +13,7 @@ from agent import programs
 from agent.collectors.counters import Counters, Deltas, total
 from agent.context import Context
 from agent.every import Every
-from agent.sample import NoData, Sample
+from agent.sample import FOR_GOOD, NoData, Sample
 from core.catalogue import gpu
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ class Neuron:
 
     def collect(self) -> Iterator[Sample]:
         """The last report; raises NoData between reports."""
-        line = self._reports.take() if self._reports is not None else b""
+        if self._reports is None:
+            raise NoData(FOR_GOOD)
+        line = self._reports.take()
         if not line:
             raise NoData
         report = json.loads(line)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from agent.context import Context
 from agent.proc import ProcFile
-from agent.sample import NoData, Sample
+from agent.sample import SELDOM, NoData, Sample
 from core.catalogue import host
 
 _METRICS = {
@@ -39,7 +39,7 @@ class Pressure:
             try:
                 found = parse_pressure(file.read())
             except OSError:  # built without, or booted with psi=0: missing, or not supported
-                raise NoData from None
+                raise NoData(SELDOM) from None
             for kind, share in found.items():
                 metric = _METRICS.get((resource, kind))
                 if metric is not None:

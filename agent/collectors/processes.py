@@ -44,7 +44,7 @@ class Processes:
         self._root = context.proc_root
         self._stat = ProcFile(context.proc_root / "stat", at_once=True)
         self._load = ProcFile(context.proc_root / "loadavg", at_once=True)
-        self._files = ProcFile(context.proc_root / "sys/fs/file-nr")
+        self._files = ProcFile(context.proc_root / "sys/fs/file-nr", at_once=True, most=128)
         self._each = Every(EVERY_PROCESS_SECONDS, context.monotonic)
         self._deltas = Deltas()
 

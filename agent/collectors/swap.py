@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from agent.collectors.memory import parse_meminfo
 from agent.context import Context
 from agent.proc import ProcFile
-from agent.sample import NoData, Sample
+from agent.sample import SELDOM, NoData, Sample
 from core.catalogue import host
 
 
@@ -20,7 +20,7 @@ class Swap:
         figures = parse_meminfo(self._file.read(), ("SwapTotal", "SwapFree"))
         total = figures.get("SwapTotal", 0)
         if total == 0:
-            raise NoData
+            raise NoData(SELDOM)
         used = total - figures["SwapFree"]
         yield Sample(host.SWAP_USED_PERCENT, 100.0 * used / total)
         yield Sample(host.SWAP_USED, used)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from agent.context import Context
-from agent.sample import NoData, Sample
+from agent.sample import SELDOM, NoData, Sample
 from core.catalogue import host
 
 # include/uapi/linux/timex.h
@@ -73,7 +73,7 @@ class Timekeeping:
         try:
             keeping = self._ask()
         except (OSError, AttributeError):
-            raise NoData from None
+            raise NoData(SELDOM) from None
         yield Sample(host.CLOCK_OFFSET, keeping.offset)
         yield Sample(host.CLOCK_ERROR, keeping.error)
         yield Sample(host.CLOCK_SYNCHRONISED, keeping.synchronised)

@@ -367,9 +367,22 @@ class FakeDeferring(FakeCollector):
         yield Sample(host.SYSTEM_LOAD1, number)
 
 
-def test_looks_that_are_deferred_are_understood_with_others_or_twelve_at_a_time_and_before_the_window_closes():
+def test_looks_that_are_deferred_are_understood_twelve_at_a_time():
     clock, collector = FakeClock(), FakeDeferring()
-    loop, windows = make({"load": collector, "slow": FakeCollector()}, clock, every={"slow": 100.0})
+    loop, _ = make({"load": collector}, clock)
+
+    understood = []
+    for _ in range(13):
+        loop.round(NOON)
+        understood.append(len(collector.understood))
+        clock.advance(4)
+
+    assert understood == [0] * 11 + [12] * 2
+
+
+def test_they_are_understood_earlier_in_a_round_that_has_more_to_do_and_before_the_window_closes():
+    clock, collector = FakeClock(), FakeDeferring()
+    loop, windows = make({"load": collector, "slow": FakeCollector()}, clock, every={"slow": 28.0})
 
     understood = []
     for _ in range(15):
@@ -378,7 +391,7 @@ def test_looks_that_are_deferred_are_understood_with_others_or_twelve_at_a_time_
         clock.advance(4)
     loop.round(clock.now())  # the next minute's first
 
-    assert understood == [1, 2] + [2] * 11 + [14] * 2
+    assert understood == [0] * 8 + [9] * 7
     assert collector.understood == list(range(1, 16))
     assert series(windows[0], "system_load1")[""].values == tuple(map(float, range(1, 16)))
     assert series(windows[0], "agent_heartbeat")[""].count == 15

@@ -77,6 +77,21 @@ def test_a_sink_that_is_new_starts_now_and_one_that_is_gone_holds_nothing(spool)
     spool.close()
 
 
+def test_a_window_that_has_the_number_of_one_that_is_gone_is_its_own(spool):
+    numbers = []
+    for minute in range(3):
+        spool.add(window(minute))
+        for sink in SINKS:
+            (one,) = held(spool, sink)
+            numbers.append(one.number)
+            assert values(one) == values(window(minute))
+            spool.taken(sink, [whole(one)])
+    spool.adopt(0, 60, window(9).datums, None)
+
+    assert values(held(spool)[0]) == values(window(9))
+    assert set(numbers) == {1}
+
+
 def test_an_attempt_without_an_answer_makes_the_next_a_resend(spool):
     spool.add(window(0))
     spool.add(window(1))

@@ -8,7 +8,7 @@ import pytest
 
 from agent import store as module
 from agent.spool import FILE, Piece, Spool
-from agent.store import OLDEST, RESERVED_BYTES, TEND_SECONDS, Occupied, Store
+from agent.store import LIMITS_SECONDS, OLDEST, RESERVED_BYTES, Occupied, Store
 from tests.agent.fakes import NOON, FakeClock, window
 
 SINKS = ("a",)
@@ -41,7 +41,7 @@ def full(store, pages=0):
 
 
 def tend(store, clock):
-    clock.advance(TEND_SECONDS)
+    clock.advance(LIMITS_SECONDS)
     store.tend()
 
 
@@ -143,7 +143,7 @@ def test_windows_older_than_two_weeks_are_dropped_and_counted(make, clock, caplo
     store = make()
     for minute in range(3):
         store.add(window(minute))
-    clock.advance(OLDEST.total_seconds() + 10)
+    clock.advance(OLDEST.total_seconds() + 10 - LIMITS_SECONDS)
 
     tend(store, clock)
 
