@@ -162,4 +162,4 @@ def _whole(datum: Datum, config: Config) -> Datum:
     """The datum as a whole window would have it, with all the samples of one."""
     times = max(1, config.publish_seconds // config.sample_seconds // 2)
     counts = tuple(count * times for count in datum.counts)
-    return replace(datum, counts=counts, count=datum.count * times, total=datum.total * times)
+    return msgspec.structs.replace(datum, counts=counts, count=datum.count * times, total=datum.total * times)

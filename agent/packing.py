@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import msgspec
+
 from agent.sample import Datum
 from agent.sinks import Durable, Item, Unfit
 from agent.spool import Held, Piece, Spool
@@ -14,8 +16,7 @@ MOST_APART = timedelta(hours=23)
 """A request's windows lie closer together than a day, as PutLogEvents demands; to the others it makes no difference."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One item of a request; once it is settled the cursor of its window stands at `upto`.
 
     `unfit` are datums before it, or behind it at the window's end, that the sink would never take, each with why. An
@@ -30,7 +31,7 @@ class Entry:
     def refused(self, reason: str) -> "Entry":
         """The same with its own datum unfit too."""
         datum = self.held.datums[self.upto - 1] if self.item is None else self.item.datum
-        return replace(self, unfit=(*self.unfit, (datum, reason)))
+        return msgspec.structs.replace(self, unfit=(*self.unfit, (datum, reason)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def pack(held: Held, sink: Durable, room: _Room, *, alone: bool) -> tuple[list[E
             return entries, False
     if not entries:
         return [Entry(held, None, len(held.datums), tuple(unfit))], True
-    entries[-1] = replace(entries[-1], upto=len(held.datums), unfit=(*entries[-1].unfit, *unfit))
+    entries[-1] = msgspec.structs.replace(entries[-1], upto=len(held.datums), unfit=(*entries[-1].unfit, *unfit))
     return entries, True
 
 
@@ -124,4 +125,4 @@ def renewed(spool: Spool, sink: str, entries: Sequence[Entry]) -> list[Entry]:
         if held.number not in cursors:
             now = spool.load(sink, held.number) or held
             cursors[held.number] = replace(held, done=now.done, tried=now.tried)
-    return [replace(entry, held=cursors[entry.held.number]) for entry in entries]
+    return [msgspec.structs.replace(entry, held=cursors[entry.held.number]) for entry in entries]

@@ -1,9 +1,11 @@
 """What flows through the agent: a collector's samples, and the windows that aggregation makes of them."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, runtime_checkable
+
+import msgspec
 
 from core.catalogue.metric import Metric
 
@@ -87,8 +89,7 @@ class Pressing(Collector, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Datum:
+class Datum(msgspec.Struct, frozen=True, gc=False):
     """One series over one window, or over one second of it, with all its dimensions.
 
     `values` (rising) and `counts`, where present, are the distinct values and how often each was seen; without them
@@ -113,7 +114,7 @@ class Datum:
 
     def folded(self) -> "Datum":
         """As a statistic set."""
-        return replace(self, values=(), counts=())
+        return msgspec.structs.replace(self, values=(), counts=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+import msgspec
+
 from agent.sample import Datum, Sample, Window
 
 
@@ -31,8 +33,7 @@ class Answer:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One datum of the window from `start`, ready to be sent: `data` in the sink's own form.
 
     `entries` counts against what the sink takes in one request.

@@ -1,8 +1,8 @@
 import sqlite3
-from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +42,7 @@ def values(one):
 
 
 def test_a_window_comes_back_as_it_was(spool):
-    fine = replace(datum(2.5, "/fine"), second=17)
+    fine = msgspec.structs.replace(datum(2.5, "/fine"), second=17)
     signed = Datum(host.SYSTEM_LOAD1, (("host", "h"),), -2.0, 3.5, 1.25, 3)
     spool.add(window(3, 0, datum(1.0), fine, signed))
 
@@ -186,7 +186,7 @@ def test_a_full_spool_degrades_the_oldest_windows_but_no_fault(spool):
     assert 200 == len(found)
     whole = busy(0).datums[0]
     assert whole.folded().total == found[0].datums[0].total
-    assert replace(whole.folded(), metric=found[0].datums[0].metric) == found[0].datums[0]
+    assert msgspec.structs.replace(whole.folded(), metric=found[0].datums[0].metric) == found[0].datums[0]
     assert (59, 1) == found[3].datums[-1].counts
     assert found[-1].datums[0].values
     assert 0 < spool.counts()["windows_degraded"] < 200
