@@ -4,8 +4,6 @@ Source: AWS General Reference, "Create a signed AWS API request". Own code becau
 10 MiB that would stay resident; the tests hold it to botocore's, byte by byte.
 """
 
-import hashlib
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -57,8 +55,12 @@ def sign(
 
 
 def _hash(content: bytes) -> str:
+    import hashlib  # OpenSSL, which the first sample does not wait for
+
     return hashlib.sha256(content).hexdigest()
 
 
 def _mac(key: bytes, text: str) -> bytes:
+    import hmac
+
     return hmac.digest(key, text.encode(), "sha256")
