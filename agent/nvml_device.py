@@ -16,7 +16,7 @@ from agent.nvml_seldom import Seldom
 from core.catalogue import gpu
 from core.catalogue.metric import Metric
 
-COUNTERS_SECONDS = 5.0
+COUNTERS_SECONDS = 10.0
 """Between looks at the counters that come as fields: their sums are the same as of more looks."""
 
 # nvml.h, NVML_FI_*: id, scope, metric, and what one step of the counter is in the metric's unit.

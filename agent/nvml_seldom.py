@@ -11,7 +11,7 @@ from agent.nvml_calls import SUCCESS, Calls
 from core.catalogue import gpu
 from core.catalogue.metric import Metric
 
-SECONDS = 15.0
+SECONDS = 30.0
 """Between looks."""
 
 # nvml.h

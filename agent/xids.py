@@ -10,7 +10,7 @@ from agent.nvml_calls import GPU_IS_LOST
 
 log = logging.getLogger(__name__)
 
-WAIT_MILLISECONDS = 300_000
+WAIT_MILLISECONDS = 60_000
 """An event ends the wait at once: this is how long a generation of NVML that has ended keeps its thread."""
 PAUSE_SECONDS = 1.0
 _TIMEOUT = 10  # nvml.h, NVML_ERROR_TIMEOUT: no event within the wait

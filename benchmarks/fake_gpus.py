@@ -70,6 +70,7 @@ def put(count: int, values: int) -> FakeNvml:
     fake = FakeNvml(*map(KINDS[values], range(count)))
     fake.calls = Forgetful()
     pynvml.nvmlLib = fake
+    pynvml._nvmlGetFunctionPointer_cache.clear()
     nvml.driver_present.__code__ = (lambda: True).__code__
     return fake
 

@@ -20,6 +20,7 @@ NOT_SUPPORTED, FUNCTION_NOT_FOUND, LOST, VERSION_MISMATCH, UNKNOWN = 3, 13, 15, 
 @pytest.fixture
 def driver(monkeypatch):
     """Loads a fake driver under the real binding."""
+    monkeypatch.setattr("agent.xids.WAIT_MILLISECONDS", 10)
 
     def load(*gpus):
         fake = FakeNvml(*gpus)

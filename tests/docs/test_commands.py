@@ -52,6 +52,7 @@ BENCHMARKS = {
     ".venv/bin/python -m benchmarks.agent --seconds 180",
     ".venv/bin/python -m benchmarks.backlog",
     ".venv/bin/python -m benchmarks.evaluation",
+    ".venv/bin/python -m benchmarks.faults",
     ".venv/bin/python -m benchmarks.incidents",
     ".venv/bin/python -m benchmarks.promtool",
     ".venv/bin/python -m benchmarks.router",
