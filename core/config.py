@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec import Meta
 
-from core import config_checks, config_routing
+from core import config_agent, config_checks, config_routing
+from core.config_agent import Agent
 from core.config_notifications import Notifications
 
 Level = Annotated[float, Meta(ge=1, le=100, description="percent of the whole, 1 to 100")]
@@ -111,24 +112,6 @@ class Host(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     thresholds: HostThresholds | None = None
 
 
-class Agent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What deployed agents do, as SSM tells them; they publish each minute, the period of their alarms.
-
-    `target_tag` selects EC2 instances for State Manager.
-    """
-
-    sample_seconds: Annotated[int, Meta(ge=1, le=60)] = 5
-    # An alarm takes ten queries: five disks and the four comparisons between them.
-    disk_paths: Annotated[tuple[str, ...], Meta(min_length=1, max_length=5)] = ("/",)
-    target_tag: Annotated[
-        str,
-        Meta(
-            pattern=r"^(?!aws:)[\w .:/=+@-]{1,128}$",
-            extra={"right": "a tag key of at most 128 characters that does not begin with aws:"},
-        ),
-    ] = "mlwarden"
-
-
 class Recommendations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """When the report is made: an EventBridge schedule expression, UTC."""
 
@@ -173,7 +156,7 @@ def load(text: str) -> Config:
     if problems:
         raise ConfigError("\n".join(problems))
     config = msgspec.convert(_inherited(raw), Config)
-    if found := config_routing.problems(config.notifications):
+    if found := [*config_routing.problems(config.notifications), *config_agent.problems(config.agent)]:
         raise ConfigError("\n".join(found))
     return config
 

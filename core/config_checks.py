@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from core import config_routing
+from core.catalogue import metrics
 from core.catalogue.alarm import Subject
 from core.catalogue.instances import TYPES
 from core.config_routing import quoted
 
 if TYPE_CHECKING:
-    from core.config import Agent, Endpoint, Host, Recommendations
+    from core.config import Endpoint, Host, Recommendations
+    from core.config_agent import Agent
     from core.config_notifications import Subscription
 
 Finding = tuple[str, str]
@@ -80,14 +82,21 @@ def _owner(owner: str) -> Iterator[Finding]:
 
 
 def _agent(it: "Agent") -> Iterator[Finding]:
-    for index, path in enumerate(it.disk_paths):
-        if not re.fullmatch(r"/|(/[!-.0-~]+)+", path):
+    for key, paths in (("disk_paths", it.disk_paths), ("files", it.files)):
+        for index, path in enumerate(paths):
+            if not re.fullmatch(r"/|(/[!-.0-~]+)+", path):
+                yield (
+                    f"{key}[{index}]",
+                    f"{quoted(path)} is malformed; an absolute path such as /data would be right",
+                )
+            if path in paths[:index]:
+                yield f"{key}[{index}]", f"{quoted(path)} is there already; each path once would be right"
+    for index, name in enumerate(it.high_resolution):
+        if metrics.find("CWAgent", name) is None:
             yield (
-                f"disk_paths[{index}]",
-                f"{quoted(path)} is malformed; an absolute path such as /data would be right",
+                f"high_resolution[{index}]",
+                f"{quoted(name)} is no metric of hosts; one of docs/reference/metrics.md would be right",
             )
-        if path in it.disk_paths[:index]:
-            yield f"disk_paths[{index}]", f"{quoted(path)} is there already; each path once would be right"
 
 
 def _recommendations(it: "Recommendations") -> Iterator[Finding]:

@@ -1,6 +1,5 @@
 """How hosts get the agent: its configuration, what an instance may do, and the State Manager association."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from core import config_agent
 from core.config import Config
 from stacks import nag, naming, packaging
 
@@ -37,7 +37,7 @@ class AgentStack(cdk.Stack):
             "Configuration",
             name=naming.agent_parameter(stage),
             type="String",
-            value=settings(config),
+            value=config_agent.settings(config.agent),
             description="What mlwarden's agents do; read by them through their instance role",
         )
         self._instance_role()
@@ -146,15 +146,6 @@ class AgentStack(cdk.Stack):
             max_errors="10%",
             compliance_severity="MEDIUM",
         )
-
-
-def settings(config: Config) -> str:
-    """The agents' configuration file, TOML."""
-    return (
-        f"sample_seconds = {config.agent.sample_seconds}\n"
-        # JSON's strings and lists of strings are TOML's too.
-        f"disk_paths = {json.dumps(config.agent.disk_paths)}\n"
-    )
 
 
 def _commands(script: str) -> list[str]:

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.config import (
-    Agent,
     Config,
     ConfigError,
     Deployment,
@@ -23,6 +22,7 @@ from core.config import (
     load,
     schema,
 )
+from core.config_agent import Agent
 from core.config_notifications import Notifications, Subscription
 from tests.core.configurations import DEPLOYMENT, ENDPOINT, GPU_HOST, ROOT, SUBSCRIBER, configured, shipped
 
@@ -149,6 +149,14 @@ def test_a_wrong_type_is_named_with_the_right_one(section, message):
         ("[agent]\nsample_seconds = 61", "agent.sample_seconds: 61 is out of range"),
         ("[agent]\ndisk_paths = ['/a', '/b', '/c', '/d', '/e', '/f']", "agent.disk_paths: has 6 entries; at most 5"),
         ("[agent]\ndisk_paths = ['data']", 'agent.disk_paths[0]: "data" is malformed; an absolute path such as /data'),
+        ("[agent]\nfiles = ['/è']", 'agent.files[0]: "/è" is malformed; an absolute path such as /data'),
+        ("[agent]\nhigh_resolution = ['cpu']", 'agent.high_resolution[0]: "cpu" is no metric of hosts; one of'),
+        ("[agent]\ntier = 'all'", 'agent.tier: "all" is not one of'),
+        ("[[agent.scrape]]\nurl = 'x'\nmetrics = ['*']", 'agent.scrape[0].url: "x" is malformed; a page such as'),
+        (
+            f"[agent]\nfiles = {[f'/{n:04}' for n in range(500)]}",
+            "agent: 5764 characters of settings",
+        ),
         ("[agent]\ndisk_paths = ['/', '/']", 'agent.disk_paths[1]: "/" is there already'),
         ("[agent]\ntarget_tag = 'aws:x'", 'agent.target_tag: "aws:x" is malformed'),
     ],

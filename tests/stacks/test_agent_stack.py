@@ -1,8 +1,10 @@
 import subprocess
 
+import msgspec
 import pytest
 
 from agent import config as agent_config
+from core import config_agent
 from core.catalogue import host
 from stacks.agent import SCRIPT
 from tests.stacks.conftest import unzip
@@ -34,6 +36,34 @@ def test_the_parameter_holds_settings_that_the_agent_accepts(template, default_c
     assert default_config.agent.sample_seconds == settings.sample_seconds
     assert 60 == settings.publish_seconds
     assert default_config.agent.disk_paths == settings.disk_paths
+
+
+def test_every_key_for_the_agents_is_the_agents_own():
+    ours = config_agent.Agent(
+        sample_seconds=1,
+        disk_paths=("/", "/data"),
+        tier="full",
+        most_series=400,
+        gpus=8,
+        files=("/data/checkpoints",),
+        high_resolution=("gpu_xid_critical",),
+        spool_megabytes=64,
+        statsd_port=8125,
+        statsd_tags=("model",),
+        otlp_port=4318,
+        otlp_attributes=("model",),
+        scrape=(config_agent.Page(url="http://127.0.0.1:8000/metrics", metrics=("vllm:*",), labels=("model_name",)),),
+    )
+
+    taken = agent_config.load(config_agent.settings(ours))
+
+    own, apart = agent_config.Config(), config_agent.Agent()
+    names = [field.name for field in msgspec.structs.fields(config_agent.Agent) if field.name != "target_tag"]
+    assert {name: msgspec.to_builtins(getattr(taken, name)) for name in names} == {
+        name: msgspec.to_builtins(getattr(ours, name)) for name in names
+    }
+    assert all(getattr(ours, name) != getattr(apart, name) for name in names), "each is shown to pass"
+    assert all(getattr(own, name) == getattr(apart, name) for name in names)
 
 
 def test_an_instance_may_publish_to_the_agents_namespace_only(template):
