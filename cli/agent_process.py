@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import tomllib
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -174,7 +173,7 @@ class AgentProcess:
         """The deployed parameter, with what only a laptop needs: where AWS is, whose clock, which host."""
         name = f"/mlwarden/{self._config.deployment.stage}/agent"
         clients = Clients(url=self._world.url, region=self._world.region)
-        deployed = tomllib.loads(clients.get("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+        deployed = json.loads(clients.get("ssm").get_parameter(Name=name)["Parameter"]["Value"])
         clients.close()
         return deployed | {
             "endpoint_url": self._world.url,
