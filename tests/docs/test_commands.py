@@ -54,6 +54,7 @@ BENCHMARKS = {
     ".venv/bin/python -m benchmarks.evaluation",
     ".venv/bin/python -m benchmarks.faults",
     ".venv/bin/python -m benchmarks.incidents",
+    ".venv/bin/python -m benchmarks.nvml",
     ".venv/bin/python -m benchmarks.promtool",
     ".venv/bin/python -m benchmarks.router",
     ".venv/bin/python -m benchmarks.storm --alarms 10000",
