@@ -47,9 +47,8 @@ def main() -> None:
     looks = look(options.looks)
     if not looks:
         sys.exit("no GPU answers here: the driver's library is missing, or has none")
-    print(
-        f"{len(looks)} looks: {median(cpu for cpu, _ in looks):.2f} ms CPU, {median(wall for _, wall in looks):.2f} ms\n"
-    )
+    cpu, wall = (median(each) for each in zip(*looks, strict=True))
+    print(f"{len(looks)} looks: {cpu:.2f} ms CPU and {wall:.2f} ms each\n")
     table(
         ("call", "a look", "CPU median us", "median us", "longest us"),
         [

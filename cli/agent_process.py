@@ -173,7 +173,7 @@ class AgentProcess:
         """The deployed parameter, with what only a laptop needs: where AWS is, whose clock, which host."""
         name = f"/mlwarden/{self._config.deployment.stage}/agent"
         clients = Clients(url=self._world.url, region=self._world.region)
-        deployed = json.loads(clients.get("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+        deployed: dict[str, Any] = json.loads(clients.get("ssm").get_parameter(Name=name)["Parameter"]["Value"])
         clients.close()
         return deployed | {
             "endpoint_url": self._world.url,
