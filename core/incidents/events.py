@@ -72,7 +72,7 @@ def _object(text: str | bytes, place: str = "body") -> Document:
         found, end = _scan(text, 0)
         if end != len(text):
             raise MalformedEvent(f"{place}: JSON and something after it")
-        if _SURROGATE.search(text):
+        if "\\u" in text and _SURROGATE.search(text):  # the first part alone answers in a tenth of the time
             found = json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError, StopIteration):
         raise MalformedEvent(f"{place}: not JSON") from None
