@@ -1,7 +1,9 @@
 """What is shipped beside the code: held to the rules that it claims to keep."""
 
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,6 +146,51 @@ def test_the_unit_gives_way_by_weight_and_names_no_group_that_a_host_may_lack():
     assert not unit("SupplementaryGroups")
     assert [""] == unit("CapabilityBoundingSet")
     assert ["yes"] == unit("DynamicUser")
+
+
+def allowed_calls(lines):
+    """What the unit's filter lets through: the first line allows, later ones add or take away."""
+    said = subprocess.run(["systemd-analyze", "syscall-filter"], capture_output=True, text=True, check=True).stdout
+    groups: dict[str, list[str]] = {}
+    for line in re.sub(r"\x1b\[[\d;]*m", "", said).splitlines():
+        if line.startswith("@"):
+            group = groups.setdefault(line, [])
+        elif line.strip() and not line.strip().startswith("#"):
+            group.append(line.strip())
+
+    def calls(word):
+        return {call for inner in groups[word] for call in calls(inner)} if word.startswith("@") else {word}
+
+    allowed: set[str] = set()
+    for line in lines:
+        named = {call for word in line.lstrip("~").split() for call in calls(word)}
+        allowed = allowed - named if line.startswith("~") else allowed | named | calls("@default")
+    return allowed
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_the_units_filter_refuses_nothing_that_the_collectors_call():
+    allowed = allowed_calls(unit("SystemCallFilter"))
+    # glibc and musl make adjtimex(3) of either call; the others are what files, disks, drivers and interfaces take.
+    called = {"adjtimex", "clock_adjtime", "openat", "pread64", "getdents64", "statfs", "statx", "ioctl", "socket"}
+
+    assert not {"settimeofday", "clock_settime", "mount", "reboot", "ptrace"} & allowed
+    assert set() == called - allowed
+    assert not unit("ProtectClock"), "it has a filter of its own, which refuses adjtimex"
+
+
+@pytest.mark.skipif(not (shutil.which("systemd-analyze") and shutil.which("strace")), reason="needs systemd and strace")
+def test_the_units_filter_refuses_nothing_that_a_whole_look_calls(tmp_path):
+    look = [sys.executable, "-m", "agent", "--once", "--sink", "stdout"]
+    traced = subprocess.run(
+        ["strace", "-f", "-qq", "-o", str(tmp_path / "calls"), *look], capture_output=True, check=False
+    )
+    if "ptrace" in traced.stderr.decode():
+        pytest.skip("processes may not be traced here")
+    called = set(re.findall(r"^\d+ +(\w+)\(", (tmp_path / "calls").read_text(), re.MULTILINE))
+
+    assert {"openat", "statfs"} <= called
+    assert set() == called - allowed_calls(unit("SystemCallFilter"))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
