@@ -9,7 +9,7 @@ from pathlib import Path
 from agent.collectors.counters import Deltas
 from agent.context import Context
 from agent.proc import ProcFile
-from agent.sample import SELDOM, NoData, Sample
+from agent.sample import FOR_GOOD, SELDOM, NoData, Sample
 from core.catalogue import kubernetes
 
 
@@ -30,15 +30,20 @@ def parse_cpu_max(text: str) -> float | None:
 
 
 def parse_own(text: str) -> str:
-    """The path of the process's own group, of /proc/self/cgroup; raises NoData without cgroup v2."""
+    """The path of the process's own group, of /proc/self/cgroup; raises NoData without cgroup v2, and in a service."""
     for line in text.splitlines():
         if line.startswith("0::"):
+            if line.endswith(".service"):
+                raise NoData(FOR_GOOD)
             return line[3:].lstrip("/")
     raise NoData
 
 
 class Container:
-    """Silent outside containers: the root group has no figures of its own, and one without limits is no container."""
+    """Silent outside containers: the root group has no figures of its own, and one without limits is no container.
+
+    Nor is a service of systemd, whose limits are its own.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context

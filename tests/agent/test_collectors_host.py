@@ -220,6 +220,19 @@ def test_a_group_without_limits_is_no_container(tmp_path, files):
         list(Container(context(**group(tmp_path, **files))).collect())
 
 
+def test_the_limits_of_the_agents_own_service_are_no_containers(tmp_path):
+    own = "system.slice/mlwarden-agent.service"
+
+    with pytest.raises(NoData):
+        list(Container(context(**group(tmp_path, own))).collect())
+
+
+def test_a_container_that_sees_the_hosts_groups_has_its_own(tmp_path):
+    found = values(Container(context(**group(tmp_path, "system.slice/docker-0a1b.scope"))))
+
+    assert found["container_memory_limit"] == 1_000_000
+
+
 def test_a_host_with_the_old_groups_is_silent(tmp_path):
     roots = group(tmp_path)
     (tmp_path / "proc/self/cgroup").write_text("4:memory:/docker/x\n")

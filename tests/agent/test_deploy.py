@@ -152,6 +152,7 @@ def allowed_calls(lines):
     """What the unit's filter lets through: the first line allows, later ones add or take away."""
     said = subprocess.run(["systemd-analyze", "syscall-filter"], capture_output=True, text=True, check=True).stdout
     groups: dict[str, list[str]] = {}
+    group: list[str] = []
     for line in re.sub(r"\x1b\[[\d;]*m", "", said).splitlines():
         if line.startswith("@"):
             group = groups.setdefault(line, [])

@@ -9,11 +9,13 @@ from core.catalogue import gpu, host, tiers
 from core.catalogue.tiers import Tier
 from tests.agent.fake_nvml import FakeGpu, FakeNvml
 from tests.agent.fakes import FakeClock
+from tests.agent.trees import group
 from tests.agent.whole_host import WholeHost, series, whole_gpu
 
 GPU_0, GPU_1 = (("index", "0"),), (("index", "1"),)
 OF_HOSTS = frozenset(
     {"gpu", "cpu", "load", "pressure", "memory", "swap", "disk", "diskio", "network", "tcp", "processes", "clock"}
+    | {"container"}
 )
 
 
@@ -26,6 +28,7 @@ def sent(tmp_path, monkeypatch):
         monkeypatch.setattr(pynvml, "nvmlLib", FakeNvml(*gpus))
         pynvml._nvmlGetFunctionPointer_cache.clear()
         here = WholeHost(tmp_path)
+        group(tmp_path, "system.slice/mlwarden-agent.service")  # with the unit's limits
         hosts.append(here)
         selection = Selection(tier, most=most, monotonic=here.clock.monotonic)
         made = {name: one for name, one in {**here.host, "gpu": here.others["gpu"]}.items() if name in OF_HOSTS}

@@ -13,9 +13,9 @@ def write(root: Path, files: Mapping[str, str]) -> None:
         (root / name).write_text(text)
 
 
-def group(root: Path, **files: str) -> dict[str, Any]:
-    """A container with limits, as a context's roots."""
-    write(root, {"proc/self/cgroup": "0::/\n"})
+def group(root: Path, own: str = "", **files: str) -> dict[str, Any]:
+    """A container with limits, as a context's roots; `own` is the path of its group, where that is not the root."""
+    write(root, {"proc/self/cgroup": f"0::/{own}\n"})
     defaults = {
         "memory.max": "1000000\n",
         "memory.current": "700000\n",
@@ -25,7 +25,7 @@ def group(root: Path, **files: str) -> dict[str, Any]:
         "cpu.stat": "usage_usec 1000000\nnr_periods 10\nnr_throttled 1\nthrottled_usec 5\n",
         "pids.current": "12\n",
     }
-    write(root / "sys/fs/cgroup", defaults | files)
+    write(root / "sys/fs/cgroup" / own, defaults | files)
     return {"proc_root": root / "proc", "sys_root": root / "sys"}
 
 
