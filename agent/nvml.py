@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agent.gpu import Report
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 LIBRARY = "libnvidia-ml.so.1"
 FIRST_PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 300.0
+ENDING_SECONDS = 0.1
+"""How long a look waits for the end of the generation before; it comes at the latest after a wait for XIDs."""
 
 
 def driver_present() -> bool:
@@ -39,6 +42,13 @@ def driver_present() -> bool:
 def _restart() -> None:
     """Ask the process to stop in its usual way; whoever supervises it starts it again."""
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _shut_down(nvml: Any) -> None:
+    try:
+        nvml.nvmlShutdown()
+    except nvml.NVMLError as failure:
+        log.warning("NVML did not shut down", extra={"error": str(failure)})
 
 
 class Nvml:
@@ -95,8 +105,7 @@ class Nvml:
         return self._watch.take()
 
     def close(self) -> None:
-        """Let go of the driver."""
-        self._watch.stop()
+        """Let go of the driver, once nothing waits in it."""
         self._shut_down()
 
     def faults_waiting(self) -> bool:
@@ -111,6 +120,8 @@ class Nvml:
 
     def _start(self) -> bool:
         if self._monotonic() < self._retry_at:
+            return False
+        if not self._watch.ended(ENDING_SECONDS):  # only NVML's last shutdown lets go of a driver that failed
             return False
         if not self._driver_present():
             self._tell_absent(f"{LIBRARY} is not there")
@@ -130,7 +141,6 @@ class Nvml:
             self._end(RuntimeError("the driver has no GPU"))
             return False
         self._watch.start(pynvml)
-        self._devices = {}
         self._had_gpus = True
         log.info("NVML opened", extra={"gpus": self._count})
         return True
@@ -144,18 +154,18 @@ class Nvml:
             log.warning("NVML failed", extra={"error": str(error), "next_attempt_seconds": self._pause})
         else:
             self._tell_absent(str(error))
-        self._watch.stop()
         self._shut_down()
         self._retry_at = self._monotonic() + self._pause
         self._pause = min(LONGEST_PAUSE_SECONDS, self._pause * 2)
 
     def _shut_down(self) -> None:
+        """NVML counts those who opened it: another source that has it open meanwhile keeps it."""
+        for device in self._devices.values():
+            device.close()
+        self._devices = {}
         if self._open:
             self._open = False
-            try:
-                self._nvml.nvmlShutdown()
-            except self._nvml.NVMLError as failure:
-                log.warning("NVML did not shut down", extra={"error": str(failure)})
+            self._watch.stop(partial(_shut_down, self._nvml))
 
     def _tell_absent(self, reason: str) -> None:
         if not self._told_absent:
@@ -172,7 +182,9 @@ class Nvml:
                 readings.append(self._device(index).read())
             except Lost as error:
                 lost[index] = str(error)
-                self._devices.pop(index, None)  # looked up anew next time: a reset GPU comes back
+                dropped = self._devices.pop(index, None)  # looked up anew next time: a reset GPU comes back
+                if dropped is not None:
+                    dropped.close()
         return Report(tuple(readings), lost)
 
     def _device(self, index: int) -> "Device":

@@ -4,6 +4,7 @@ Without DCGM, and without its profiling: the GPU counts all the time, and two sa
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from agent.nvml_calls import Calls
@@ -63,6 +64,13 @@ class Activity:
             answer = request.metrics[place]
             if answer.nvmlReturn == 0 and answer.value >= 0.0:
                 yield metric, min(100.0, answer.value)
+
+    def close(self) -> None:
+        """Free both samples, which NVML does not do by itself."""
+        samples, self._samples, self._request = self._samples, [], None
+        for sample in filter(None, samples):
+            with suppress(self._nvml.NVMLError, self._nvml.NVMLLibraryMismatchError):
+                self._nvml.nvmlGpmSampleFree(sample)
 
     def _take(self, sample: Any) -> Any:
         if self._instance is None:

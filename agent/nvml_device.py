@@ -55,10 +55,10 @@ class Device:
         self._counter_fields = [*_COUNTER_FIELDS, *_LATER_FIELDS]
         self._counted = Every(COUNTERS_SECONDS, monotonic, first=2)
         self._seldom = Seldom(call, handle, monotonic)
-        self._activity = Activity(call, handle, monotonic)
         # Now, for once it is lost it does not tell.
         self._uuid: str = call("uuid", nvml.nvmlDeviceGetUUID, handle) or ""
         self._full_clock = call("full clock", nvml.nvmlDeviceGetMaxClockInfo, handle, nvml.NVML_CLOCK_SM)
+        self._activity = Activity(call, handle, monotonic)
 
     def read(self) -> Reading:
         """Look at it. Raises Lost, and NVMLError where the driver as a whole fails."""
@@ -67,6 +67,11 @@ class Device:
         seldom, partitions = self._seldom.read()
         gauges = (*self._load(), *self._condition(fields), *self._activity.read(), *seldom)
         return Reading(self._index, gauges, self._counters(counted), self._uuid, partitions=partitions)
+
+    def close(self) -> None:
+        """Give back what NVML holds for it."""
+        self._activity.close()
+        self._seldom.close()
 
     # ------------------------------------------------------------ gauges
 

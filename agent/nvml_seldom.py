@@ -51,6 +51,12 @@ class Seldom:
         instances = () if partitions is None else ((gpu.GPU_MIG_DEVICES, sum(len(one.uuids) for one in partitions)),)
         return (*self._plain(), *self._memory_health(), *self._fabric(), *instances), partitions or ()
 
+    def close(self) -> None:
+        """Give back what NVML holds for the instances of MIG."""
+        for activity in self._activities.values():
+            activity.close()
+        self._activities = {}
+
     def _plain(self) -> Iterator[tuple[Metric, float]]:
         nvml, handle = self._nvml, self._handle
         milliwatts = self._call("limit", nvml.nvmlDeviceGetEnforcedPowerLimit, handle)
@@ -105,7 +111,7 @@ class Seldom:
         nvml, handle = self._nvml, self._handle
         mode = self._call("MIG", nvml.nvmlDeviceGetMigMode, handle)
         if mode is None or not mode[0]:
-            self._activities = {}
+            self.close()
             return None
         found: dict[int, Partition] = {}
         for index in range(self._call("most MIG", nvml.nvmlDeviceGetMaxMigDeviceCount, handle) or 0):
@@ -118,6 +124,8 @@ class Seldom:
                 found[number] = Partition(number, found[number].gauges, (*found[number].uuids, uuid))
             elif number is not None:
                 found[number] = Partition(number, tuple(self._of_instance(number, part)), (uuid,))
+        for number in self._activities.keys() - found:
+            self._activities.pop(number).close()
         return tuple(found.values())
 
     def _of_instance(self, number: int, part: Any) -> Iterator[tuple[Metric, float]]:

@@ -4,6 +4,7 @@ import ctypes
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from agent.nvml_calls import GPU_IS_LOST
@@ -11,11 +12,24 @@ from agent.nvml_calls import GPU_IS_LOST
 log = logging.getLogger(__name__)
 
 WAIT_MILLISECONDS = 60_000
-"""An event ends the wait at once: this is how long a generation of NVML that has ended keeps its thread."""
+"""An event ends the wait at once: this is how long a generation that has ended keeps its thread, and NVML open.
+
+Only an event or the time ends a wait, and each end of a wait takes processor time: hence no shorter one.
+"""
 PAUSE_SECONDS = 1.0
 _TIMEOUT = 10  # nvml.h, NVML_ERROR_TIMEOUT: no event within the wait
 # nvml.h, nvmlEventType*: an XID has its code; the others say only that it is time for a look.
 _XID, _UNAVAILABLE, _RECOVERY_ACTION = 0x8, 0x4000, 0x8000
+
+
+class _Wait:
+    """The thread of one generation: until it is over, NVML may not be shut down."""
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+        self.over = threading.Event()
+        self.over.set()  # until it begins
+        self.last: Callable[[], None] | None = None
 
 
 class XidWatch:
@@ -27,7 +41,7 @@ class XidWatch:
     def __init__(self) -> None:
         self._nvml: Any = None
         self._events: Any = None
-        self._stopped = threading.Event()
+        self._present = _Wait()
         self._lock = threading.Lock()
         self._indexes: dict[int | None, int] = {}
         self._seen: dict[int, list[int]] = {}
@@ -44,7 +58,7 @@ class XidWatch:
         """Begin a generation. `nvml` is the pynvml module, initialized."""
         self._nvml = nvml
         self._events = None
-        self._stopped = threading.Event()
+        self._present = _Wait()
 
     def add(self, index: int, handle: Any) -> None:
         """Watch one GPU, if its driver can report faults."""
@@ -55,8 +69,9 @@ class XidWatch:
                 return
             if self._events is None:
                 self._events = nvml.nvmlEventSetCreate()
-                arguments = (nvml, self._events, self._stopped)
-                threading.Thread(target=self._wait, args=arguments, name="xid", daemon=True).start()
+                self._present.over.clear()
+                arguments = (nvml, self._events, self._present)
+                threading.Thread(target=self._run, args=arguments, name="xid", daemon=True).start()
             nvml.nvmlDeviceRegisterEvents(handle, wanted, self._events)
         except nvml.NVMLError as error:
             log.info("XIDs are not reported", extra={"gpu": index, "error": str(error)})
@@ -72,11 +87,37 @@ class XidWatch:
             indexes = {*self._indexes.values(), *seen}
         return {index: tuple(seen.get(index, ())) for index in sorted(indexes)}
 
-    def stop(self) -> None:
-        """End the generation; its thread ends after its present wait."""
-        self._stopped.set()
+    def stop(self, last: Callable[[], None] = lambda: None) -> None:
+        """End the generation. `last`, which shuts NVML down, is called by its thread after the present wait.
+
+        Without a thread that waits it is called here.
+        """
         with self._lock:
             self._indexes = {}
+            waits = not self._present.over.is_set()
+            if waits and self._present.last is None:
+                self._present.last = last
+        self._present.stopped.set()
+        if not waits:
+            last()
+
+    def ended(self, within_seconds: float) -> bool:
+        """Whether nobody waits any more for the events of a generation that was stopped."""
+        return self._present.over.wait(within_seconds)
+
+    def _run(self, nvml: Any, events: Any, present: _Wait) -> None:
+        try:
+            self._wait(nvml, events, present.stopped)
+        finally:
+            with suppress(nvml.NVMLError, nvml.NVMLLibraryMismatchError):
+                nvml.nvmlEventSetFree(events)
+            with self._lock:
+                last = present.last
+                if last is None:
+                    present.over.set()
+            if last is not None:
+                last()
+                present.over.set()
 
     def _wait(self, nvml: Any, events: Any, stopped: threading.Event) -> None:
         while not stopped.is_set():

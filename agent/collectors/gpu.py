@@ -216,4 +216,5 @@ class Gpu:
             happened = int(index in lost - self._lost)
             yield Sample(gpu.GPU_LOST, happened, (("index", str(index)),))
             yield Sample(gpu.GPU_LOST, happened)
-        self._lost = lost
+        if lost or report.readings:  # else the driver is closed for a while, and nothing is known of any GPU
+            self._lost = lost

@@ -63,6 +63,12 @@ class FakeNvml:
         self.xids: queue.Queue[tuple[int, ...] | int] = queue.Queue()
         """(GPU, XID), (GPU, data, kind of event), or what the wait returns instead."""
         self.gpm: list[Any] = []
+        self.gpm_freed: list[int] = []
+        self.references = 0
+        self.waits = 0
+        self.misuse: list[str] = []
+        """What the real library does not survive."""
+        self._counting = threading.Lock()
 
     def break_everything(self, code: int) -> None:
         self.errors = dict.fromkeys(["nvmlInitWithFlags", "nvmlDeviceGetUtilizationRates"], code)
@@ -70,10 +76,19 @@ class FakeNvml:
     # ------------------------------------------------------------ the library
 
     def nvmlInitWithFlags(self, flags: int) -> int:
-        self.opened += not self.errors.get("nvmlInitWithFlags")
+        opened = not self.errors.get("nvmlInitWithFlags")
+        with self._counting:
+            self.opened += opened
+            self.references += opened
         return self._answer("nvmlInitWithFlags")
 
     def nvmlShutdown(self) -> int:
+        with self._counting:
+            self.references -= 1
+            if self.references < 0:
+                self.misuse.append("shut down more often than opened")
+            if self.references == 0 and self.waits:
+                self.misuse.append("shut down under a thread that waits for events")
         return self._answer("nvmlShutdown")
 
     def nvmlDeviceGetCount_v2(self, count: Any) -> int:
@@ -249,6 +264,10 @@ class FakeNvml:
         self.gpm[_value(sample) - 0x3000] = self._gpu(device)
         return self._answer("nvmlGpmMigSampleGet", self._gpu(device))
 
+    def nvmlGpmSampleFree(self, sample: Any) -> int:
+        self.gpm_freed.append(_value(sample) - 0x3000)
+        return self._answer("nvmlGpmSampleFree")
+
     def nvmlGpmMetricsGet(self, request: Any) -> int:
         asked = request._obj
         gpu = self.gpm[_value(asked.sample2) - 0x3000]
@@ -272,11 +291,19 @@ class FakeNvml:
     def nvmlDeviceRegisterEvents(self, device: Any, types: Any, events: Any) -> int:
         return self._answer("nvmlDeviceRegisterEvents", self._gpu(device))
 
+    def nvmlEventSetFree(self, events: Any) -> int:
+        return self._answer("nvmlEventSetFree")
+
     def nvmlEventSetWait_v2(self, events: Any, data: Any, milliseconds: Any) -> int:
+        with self._counting:
+            self.waits += 1
         try:
             event = self.xids.get(timeout=milliseconds.value / 1000)
         except queue.Empty:
             return TIMEOUT
+        finally:
+            with self._counting:
+                self.waits -= 1
         self.xids.task_done()
         if isinstance(event, int):
             return event
@@ -320,3 +347,9 @@ def _value(pointer: Any) -> int:
 
 def _point(pointer: Any, address: int) -> None:
     ctypes.memmove(ctypes.addressof(pointer), ctypes.byref(ctypes.c_void_p(address)), 8)
+
+
+def let_go(source: Any) -> None:
+    """End a source's watch, and wait for its thread before another driver is loaded: it calls whichever is."""
+    source._watch.stop()
+    assert source._watch.ended(20)

@@ -16,7 +16,7 @@ from core.catalogue import dashboards, host
 from core.catalogue.tiers import Tier
 from local import server
 from local.clock import Clock
-from tests.agent.fake_nvml import FakeNvml
+from tests.agent.fake_nvml import FakeNvml, let_go
 from tests.agent.fakes import NOON
 from tests.agent.whole_host import WholeHost, data, whole_gpu
 from tests.core.configurations import configured
@@ -33,6 +33,7 @@ def running():
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
+    monkeypatch.setattr("agent.xids.WAIT_MILLISECONDS", 10)
     monkeypatch.setattr(pynvml, "nvmlLib", FakeNvml(whole_gpu(), whole_gpu()))
     pynvml._nvmlGetFunctionPointer_cache.clear()
     yield WholeHost(tmp_path)
@@ -45,7 +46,7 @@ def sent(here, tier):
     loop, windows = here.loop({**here.host, **here.others, "selection": selection}, admits=selection.admits)
     here.rounds(loop, 2)
     loop.close()
-    here.source._watch.stop()
+    let_go(here.source)
     return windows
 
 

@@ -8,7 +8,7 @@ from agent.sample import Sample
 from agent.selection import Selection
 from core.catalogue import gpu, host, kubernetes, metrics
 from core.catalogue.tiers import Tier
-from tests.agent.fake_nvml import FakeNvml
+from tests.agent.fake_nvml import FakeNvml, let_go
 from tests.agent.whole_host import WholeHost, data, old_gpu, whole_gpu
 
 KNOWN = (*host.METRICS, *gpu.METRICS, *kubernetes.METRICS)
@@ -17,6 +17,7 @@ KNOWN = (*host.METRICS, *gpu.METRICS, *kubernetes.METRICS)
 @pytest.fixture
 def everything(tmp_path, monkeypatch):
     """Every datum that the agent can emit: looks at a host that has everything, with an XID between them."""
+    monkeypatch.setattr("agent.xids.WAIT_MILLISECONDS", 10)
     monkeypatch.setattr(pynvml, "nvmlLib", FakeNvml(whole_gpu(), old_gpu()))
     pynvml._nvmlGetFunctionPointer_cache.clear()
     here = WholeHost(tmp_path)
@@ -29,7 +30,7 @@ def everything(tmp_path, monkeypatch):
     monkeypatch.setattr(here.source, "take_faults", lambda: {0: (79,)})
     here.rounds(loop, 2)  # the fault alone, then with the values
     loop.close()
-    here.source._watch.stop()
+    let_go(here.source)
     pynvml._nvmlGetFunctionPointer_cache.clear()
     return data(windows)
 

@@ -11,7 +11,7 @@ from agent.gpu import XidClass, classify
 from agent.loop import Loop
 from agent.nvml import Nvml
 from agent.sample import NoData
-from tests.agent.fake_nvml import FakeGpu, FakeNvml
+from tests.agent.fake_nvml import FakeGpu, FakeNvml, let_go
 from tests.agent.fakes import FakeClock, context
 
 NOT_SUPPORTED, FUNCTION_NOT_FOUND, LOST, VERSION_MISMATCH, UNKNOWN = 3, 13, 15, 18, 999
@@ -21,6 +21,7 @@ NOT_SUPPORTED, FUNCTION_NOT_FOUND, LOST, VERSION_MISMATCH, UNKNOWN = 3, 13, 15, 
 def driver(monkeypatch):
     """Loads a fake driver under the real binding."""
     monkeypatch.setattr("agent.xids.WAIT_MILLISECONDS", 10)
+    monkeypatch.setattr("agent.nvml.ENDING_SECONDS", 20)
 
     def load(*gpus):
         fake = FakeNvml(*gpus)
@@ -44,7 +45,7 @@ def sources():
 
     yield make
     for source in made:
-        source._watch.stop()
+        let_go(source)
 
 
 def look(collector):

@@ -45,6 +45,7 @@ class Host:
 @pytest.fixture
 def host(monkeypatch):
     monkeypatch.setattr("agent.xids.WAIT_MILLISECONDS", 10)
+    monkeypatch.setattr("agent.nvml.ENDING_SECONDS", 20)
     before = set(threading.enumerate())
     hosts = []
 
@@ -60,6 +61,7 @@ def host(monkeypatch):
         made.gpu.close()
     for thread in set(threading.enumerate()) - before:
         thread.join(5)  # before another driver is loaded
+    assert [] == [told for made in hosts for told in made.fake.misuse]
     pynvml._nvmlGetFunctionPointer_cache.clear()
 
 
@@ -107,6 +109,92 @@ def test_a_collector_that_is_closed_lets_go_of_the_driver_and_its_watch(host):
         thread.join(20)
         assert not thread.is_alive()
     assert here.fake.calls.count("nvmlShutdown") == 1
+
+
+def until(condition):
+    pause = threading.Event()
+    for _ in range(2000):
+        if condition():
+            return
+        pause.wait(0.01)
+    raise AssertionError("it did not come to be")
+
+
+def test_the_driver_is_let_go_of_only_once_nothing_waits_in_it(host, monkeypatch):
+    monkeypatch.setattr("agent.xids.WAIT_MILLISECONDS", 60_000)
+    here = host(FakeGpu())
+    here.look()
+    until(lambda: here.fake.waits)
+
+    here.source.close()
+    held = here.fake.references
+    here.fake.xids.put((0, 79))  # which ends the wait
+    until(lambda: not here.fake.references)
+
+    assert held == 1
+    assert [] == here.fake.misuse
+    assert here.fake.calls.index("nvmlEventSetFree") < here.fake.calls.index("nvmlShutdown")
+
+
+def test_another_configuration_opens_the_driver_while_the_one_before_it_still_waits(host, monkeypatch):
+    monkeypatch.setattr("agent.xids.WAIT_MILLISECONDS", 60_000)
+    here = host(FakeGpu())
+    here.look()
+    until(lambda: here.fake.waits)
+    here.source.close()
+
+    after = Nvml(monotonic=here.clock.monotonic, driver_present=lambda: True, restart=lambda: None)
+    seen = after.read().readings
+    until(lambda: here.fake.waits == 2)
+    for _ in range(2):
+        here.fake.xids.put(UNKNOWN)
+    until(lambda: here.fake.references == 1)
+    after.close()
+    until(lambda: not here.fake.references)
+
+    assert len(seen) == 1
+    assert [] == here.fake.misuse
+
+
+def test_a_driver_that_failed_is_opened_anew_only_once_it_is_let_go_of(host, monkeypatch):
+    monkeypatch.setattr("agent.xids.WAIT_MILLISECONDS", 60_000)
+    monkeypatch.setattr("agent.nvml.ENDING_SECONDS", 0)
+    here = host(FakeGpu())
+    here.look()
+    until(lambda: here.fake.waits)
+    here.fake.break_everything(UNKNOWN)
+    here.look()
+    here.fake.errors = {}
+    here.clock.advance(5)
+
+    held = here.look()["gpu_visible_count",]
+    here.fake.xids.put(LOST)
+    until(lambda: not here.fake.references)
+    until(lambda: here.source._watch.ended(0))
+    after = here.look()["gpu_visible_count",]
+    here.fake.xids.put(UNKNOWN)
+
+    assert (held, after) == ([0], [1])
+
+
+def test_an_only_gpu_that_is_lost_is_told_once_until_it_was_back(host):
+    here = host(FakeGpu())
+    here.look()
+    here.fake.gpus[0].errors = {"nvmlDeviceGetUtilizationRates": LOST}
+
+    told = []
+    for _ in range(40):  # with the pauses between generations, in which nothing is told of any GPU
+        told += here.look().get(("gpu_lost", "0"), [])
+        here.clock.advance(30)
+    here.clock.advance(300)
+    here.fake.gpus[0].errors = {}
+    back = here.look()
+    here.fake.gpus[0].errors = {"nvmlDeviceGetUtilizationRates": LOST}
+    again = here.look()
+
+    assert sum(told) == 1
+    assert back["gpu_lost", "0"] == [0]
+    assert again["gpu_lost", "0"] == [1]
 
 
 def test_an_event_without_a_code_is_only_time_for_a_look(host):

@@ -8,13 +8,14 @@ from agent.context import Owners
 from agent.guarded import Stuck
 from agent.nvml import Nvml
 from agent.sample import NoData
-from tests.agent.fake_nvml import GIB, LOST, NOT_SUPPORTED, FakeGpu, FakeNvml
+from tests.agent.fake_nvml import GIB, LOST, NOT_SUPPORTED, FakeGpu, FakeNvml, let_go
 from tests.agent.fakes import FakeClock, context
 
 
 @pytest.fixture
 def look(monkeypatch):
     """Makes a fake driver under the real binding; its looks are by metric and the values of dimensions."""
+    monkeypatch.setattr("agent.xids.WAIT_MILLISECONDS", 10)
     sources = []
 
     def load(*gpus, **changes):
@@ -29,7 +30,7 @@ def look(monkeypatch):
 
     yield load
     for source in sources:
-        source._watch.stop()
+        let_go(source)
     pynvml._nvmlGetFunctionPointer_cache.clear()
 
 
@@ -262,6 +263,42 @@ def test_two_samples_of_activity_are_never_nearer_than_the_driver_compares(look)
     assert ("gpu_sm_active", "0") not in too_near
     assert found["gpu_sm_active", "0"] == [10]
     assert ("gpu_tensor_active", "0") not in found, "this GPU does not count it"
+
+
+def test_samples_of_activity_are_freed_with_their_gpu_and_their_instance(look):
+    fake, clock, read = look(FakeGpu(activity={2: 1.0}, parts=[(1, GIB, 2 * GIB), (2, GIB, 2 * GIB)]), FakeGpu())
+    for _ in range(2):
+        read()
+    whole, first, second = (0, 1), (2, 3), (4, 5)
+    fake.gpus[0].parts = [(2, GIB, 2 * GIB)]
+    clock.advance(60)
+    read()
+    of_instance = set(fake.gpm_freed)
+    fake.gpus[0].errors = {"nvmlDeviceGetUtilizationRates": LOST}
+    read()
+    of_gpu = set(fake.gpm_freed) - of_instance
+
+    assert of_instance == set(first)
+    assert of_gpu == {*whole, *second}
+    assert len(fake.gpm_freed) == len(set(fake.gpm_freed)), "none twice"
+
+
+def test_a_gpu_that_answers_its_handle_alone_holds_no_samples(look):
+    fake, clock, read = look(FakeGpu(activity={2: 1.0}, errors={"nvmlDeviceGetUtilizationRates": LOST}), FakeGpu())
+    for _ in range(10):
+        read()
+        clock.advance(5)
+
+    assert set(fake.gpm_freed) == set(range(len(fake.gpm)))
+
+
+def test_samples_of_activity_are_freed_when_the_source_is_closed(look):
+    fake, _, read = look(FakeGpu(activity={2: 1.0}))
+    read()
+
+    read.collector._source.close()
+
+    assert set(fake.gpm_freed) == {0, 1}
 
 
 def test_what_changes_slowly_is_asked_for_seldom(look):

@@ -7,7 +7,7 @@ from agent.sample import NoData, Sample
 from agent.selection import LIMIT_SECONDS, UNHEALTHY_SECONDS, Selection
 from core.catalogue import gpu, host, tiers
 from core.catalogue.tiers import Tier
-from tests.agent.fake_nvml import FakeGpu, FakeNvml
+from tests.agent.fake_nvml import FakeGpu, FakeNvml, let_go
 from tests.agent.fakes import FakeClock
 from tests.agent.trees import group
 from tests.agent.whole_host import WholeHost, series, whole_gpu
@@ -22,6 +22,7 @@ OF_HOSTS = frozenset(
 @pytest.fixture
 def sent(tmp_path, monkeypatch):
     """What a host sends at a tier: its series by the windows of some rounds."""
+    monkeypatch.setattr("agent.xids.WAIT_MILLISECONDS", 10)
     hosts = []
 
     def rounds(tier, *gpus, most=500):
@@ -39,7 +40,7 @@ def sent(tmp_path, monkeypatch):
 
     yield rounds
     for here in hosts:
-        here.source._watch.stop()
+        let_go(here.source)
     pynvml._nvmlGetFunctionPointer_cache.clear()
 
 
