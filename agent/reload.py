@@ -47,6 +47,11 @@ class Signals:
                 self._present, self._next = self._next, None
             return self._present
 
+    def runs(self, config: Config) -> None:
+        """The one that was to be taken up does not start: this one is at work instead, and that one may come again."""
+        with self._changing:
+            self._present = config
+
     def _wait(self) -> None:
         while True:
             if self._numbers.get() != signal.SIGHUP:
@@ -62,6 +67,10 @@ class Signals:
             config = self._read()
         except ConfigError as error:
             log.error("configuration not reloaded: the present one stays", extra={"error": str(error)})  # noqa: TRY400
+            self._notifier.ready()
+            return
+        except Exception:  # whatever it is, this thread must go on to hear SIGTERM
+            log.exception("configuration not reloaded: the present one stays")
             self._notifier.ready()
             return
         if config == self._present:
@@ -97,3 +106,4 @@ def run(config: Config, *, read: Callable[[], Config], notifier: Notifier) -> No
         except (ConfigError, ClockError) as error:
             log.error("configuration not reloaded: it does not start", extra={"error": str(error)})  # noqa: TRY400
             work = Job(config, round_taken=notifier.alive)
+            signals.runs(config)

@@ -68,4 +68,7 @@ def _parameter(name: str, *, environment: Mapping[str, str], region: str, now: C
     if response.status != 200:
         said = f"{aws.error_code(response)} {aws.error_message(response)}".strip()
         raise ConfigError(f"ssm:{name}: {said or response.status}")
-    return str(json.loads(response.body)["Parameter"]["Value"])
+    try:
+        return str(json.loads(response.body)["Parameter"]["Value"])
+    except (ValueError, LookupError, TypeError):
+        raise ConfigError(f"ssm:{name}: the answer is none of GetParameter's, which has Parameter.Value") from None

@@ -93,6 +93,16 @@ def test_a_parameter_that_is_not_there_is_named():
         source("ssm:/mlwarden/dev/agent", environment | {"AWS_ENDPOINT_URL": ssm.url})
 
 
+@pytest.mark.parametrize("answer", ["<html>a proxy's page</html>", "[]", "{}", {"Parameter": {}}, {"Parameter": None}])
+def test_an_answer_without_a_parameter_is_told_by_its_name(answer):
+    environment = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    with (
+        loopback(lambda _: (200, answer)) as ssm,
+        pytest.raises(ConfigError, match=r"ssm:/mlwarden/dev/agent: .*Parameter\.Value"),
+    ):
+        source("ssm:/mlwarden/dev/agent", environment | {"AWS_ENDPOINT_URL": ssm.url})
+
+
 def test_an_unreadable_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match="No such file"):
         source(str(tmp_path / "agent.toml"), {})

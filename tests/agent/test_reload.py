@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager
 
 import pytest
@@ -116,6 +117,46 @@ def test_a_configuration_that_does_not_start_gives_way_to_the_one_before_it(tmp_
     assert 0 == process.returncode
     assert "configuration not reloaded: it does not start error=statsd_port" in errors
     assert "Address already in use" in errors
+
+
+def test_what_did_not_start_is_tried_again_when_it_is_asked_for_again(tmp_path, systemd):
+    listener, address = systemd
+    path = tmp_path / "agent.json"
+    write(path)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        with running(path, NOTIFY_SOCKET=address, WATCHDOG_USEC="1000000") as process:
+            until(listener, b"READY=1")
+            write(path, statsd_port=other.getsockname()[1])
+            for last in (False, True):
+                if last:
+                    other.close()
+                process.send_signal(signal.SIGHUP)
+                until(listener, b"RELOADING=1")
+                until(listener, b"READY=1")
+                until(listener, b"WATCHDOG=1")
+            _, errors = finish(process)
+
+    assert 0 == process.returncode
+    assert "configuration not reloaded: it does not start" in errors
+    assert "configuration reloaded" in errors
+
+
+def test_whatever_keeps_a_configuration_from_being_read_a_stop_is_still_heard(caplog):
+    def read():
+        raise ZeroDivisionError("of a library")
+
+    signals = Signals(read, Notifier({}))
+    waiting = threading.Thread(target=signals._wait, daemon=True)
+    waiting.start()
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signals._numbers.put(number)
+    waiting.join(20)
+
+    assert not waiting.is_alive()
+    assert signals.take() is None
+    assert "configuration not reloaded: the present one stays" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_a_stop_right_after_a_reload_is_not_lost(tmp_path, systemd):
