@@ -18,6 +18,8 @@ from core.catalogue.metric import Metric
 
 SECONDS = 60.0
 RUN_SECONDS = 10.0
+STUCK_SECONDS = 2 * RUN_SECONDS
+"""A run that was killed and is still there by then waits in the driver."""
 _PROGRAM = "nvidia-smi"
 _MEBIBYTE = 2**20
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -69,12 +71,18 @@ _ACTIONS = {"none": 0, "reset": 1, "reboot": 2, "drain p2p": 3, "drain and reset
 
 
 def run() -> bytes:
-    """What the program says. Raises OSError or SubprocessError."""
+    """What the program says, also where it failed for one GPU and told of the others.
+
+    Raises OSError or SubprocessError.
+    """
     program = programs.find(_PROGRAM)
     if not program:
         raise FileNotFoundError(2, "not installed", _PROGRAM)
-    done = subprocess.run([program, "-q", "-x"], capture_output=True, timeout=RUN_SECONDS, check=True)
-    return done.stdout
+    done = subprocess.run([program, "-q", "-x"], capture_output=True, timeout=RUN_SECONDS, check=False)
+    said = done.stdout.strip()
+    if not (said.startswith(b"<") and said.endswith(b"</nvidia_smi_log>")):
+        done.check_returncode()
+    return said
 
 
 class NvidiaSmi:
@@ -92,7 +100,10 @@ class NvidiaSmi:
         self.ready = False
 
     def read(self) -> Report:
-        """What the last run said; raises NoData between runs, OSError or SubprocessError where it fails."""
+        """What the last run said.
+
+        Raises NoData between runs, OSError or SubprocessError where it fails, Stuck where it hangs.
+        """
         report = parse(self._runs.take())
         self.ready = True
         self._indexes = {place(one.bus): one.index for one in report.readings} or self._indexes
@@ -124,7 +135,8 @@ class NvidiaSmi:
 
 def on_this_host(monotonic: Callable[[], float]) -> NvidiaSmi:
     """With the program that is installed."""
-    return NvidiaSmi(Background("nvidia-smi", run, every_seconds=SECONDS, monotonic=monotonic), KernelLog())
+    runs = Background(_PROGRAM, run, every_seconds=SECONDS, monotonic=monotonic, stuck_after=STUCK_SECONDS)
+    return NvidiaSmi(runs, KernelLog())
 
 
 def parse(document: bytes) -> Report:

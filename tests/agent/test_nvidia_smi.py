@@ -1,13 +1,16 @@
 import os
 import queue
+import subprocess
 import threading
+from collections.abc import Callable
 
 import pytest
 
 from agent.background import Background
 from agent.collectors.gpu import Gpu
+from agent.guarded import Stuck
 from agent.kernel_log import KernelLog, place
-from agent.nvidia_smi import NvidiaSmi, parse
+from agent.nvidia_smi import NvidiaSmi, parse, run
 from agent.sample import NoData
 from tests.agent.fakes import TESTDATA, FakeClock, context
 
@@ -96,6 +99,62 @@ def test_a_failed_run_fails_the_collector(tmp_path):
 
     with pytest.raises(OSError, match="driver not loaded"):
         list(Gpu(context(), NvidiaSmi(background, KernelLog(tmp_path / "none"))).collect())
+
+
+def test_a_run_that_does_not_end_fails_the_collector_as_a_hung_driver(tmp_path):
+    clock = FakeClock()
+    started: list[Callable[[], None]] = []
+    background = Background(
+        "nvidia-smi",
+        lambda: document("v11-t4"),
+        every_seconds=60,
+        monotonic=clock.monotonic,
+        start=lambda _, work: started.append(work),
+        stuck_after=20,
+    )
+    gpu = Gpu(context(), NvidiaSmi(background, KernelLog(tmp_path / "none")))
+    for seconds in (20, 1):
+        with pytest.raises(NoData):
+            list(gpu.collect())
+        clock.advance(seconds)
+
+    samples = iter(gpu.collect())
+    hung = next(samples)
+    with pytest.raises(Stuck, match="nvidia-smi"):
+        next(samples)
+    started[0]()  # it ends at last
+    found = {(one.metric.name, one.dimensions): one.value for one in gpu.collect()}
+
+    assert (hung.metric.name, hung.value) == ("gpu_driver_hung", 1)
+    assert len(started) == 1
+    assert found["gpu_driver_hung", ()] == 0
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """Installs a program as nvidia-smi."""
+
+    def install(script):
+        path = tmp_path / "nvidia-smi"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr("agent.programs.find", lambda _: str(path))
+
+    return install
+
+
+def test_the_gpus_that_still_answer_are_read_of_a_run_that_failed_for_another(program):
+    program(f"cat {TESTDATA / 'nvidia_smi' / 'v13-h100x2.xml'}; exit 15")
+
+    assert len(parse(run()).readings) == 2
+
+
+@pytest.mark.parametrize("said", ["Unable to determine the device handle", "<?xml?><nvidia_smi_log><gpu>", ""])
+def test_a_failed_run_without_a_whole_document_is_told_by_its_status(program, said):
+    program(f"echo '{said}'; exit 15")
+
+    with pytest.raises(subprocess.CalledProcessError, match="15"):
+        run()
 
 
 def runs(name):
