@@ -120,14 +120,7 @@ class Device:
 
     def _counters(self, fields: dict[tuple[int, int], float]) -> tuple[tuple[Metric, int], ...]:
         nvml, handle = self._nvml, self._handle
-        found: dict[str, tuple[Metric, int]] = {}
-        for field, (metric, step) in _COUNTER_FIELDS.items():
-            if field in fields:
-                before = found.get(metric.name, (metric, 0))[1]
-                found[metric.name] = (metric, before + int(fields[field]) * step)
-        for field, (metric, step) in _LATER_FIELDS.items():
-            if field in fields:
-                found.setdefault(metric.name, (metric, int(fields[field]) * step))
+        found = self._sums(fields)
         for metric, name, kind in (
             (gpu.GPU_ECC_UNCORRECTED, "ecc", nvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED),
             (gpu.GPU_ECC_CORRECTED, "ecc corrected", nvml.NVML_MEMORY_ERROR_TYPE_CORRECTED),
@@ -139,6 +132,23 @@ class Device:
         if millijoules is not None:
             found[gpu.GPU_ENERGY.name] = (gpu.GPU_ENERGY, millijoules // 1000)
         return tuple(found.values())
+
+    def _sums(self, fields: dict[tuple[int, int], float]) -> dict[str, tuple[Metric, int]]:
+        """By metric, where all its fields answered: a sum of some would leap once the others answer again."""
+        found: dict[str, tuple[Metric, int]] = {}
+        missing, of_before = set(), set()
+        for field, (metric, step) in _COUNTER_FIELDS.items():
+            if field in self._counter_fields:
+                of_before.add(metric.name)
+            if field in fields:
+                before = found.get(metric.name, (metric, 0))[1]
+                found[metric.name] = (metric, before + int(fields[field]) * step)
+            elif field in self._counter_fields:  # it has it, but did not tell it now
+                missing.add(metric.name)
+        for field, (metric, step) in _LATER_FIELDS.items():
+            if field in fields and metric.name not in of_before:
+                found[metric.name] = (metric, int(fields[field]) * step)
+        return {name: one for name, one in found.items() if name not in missing}
 
     def _field_values(self, wanted: list[tuple[int, int]]) -> dict[tuple[int, int], float]:
         """By field and scope, of those that this GPU has; the others are not asked for again."""

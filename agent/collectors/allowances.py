@@ -41,7 +41,7 @@ _SIOCETHTOOL, _GSTRINGS, _GSTATS, _GSSET_INFO, _SS_STATS, _NAME_BYTES = 0x8946, 
 
 # linux/nvme_ioctl.h; the log page is EBS's own
 _NVME_ADMIN, _GET_LOG_PAGE, _EBS_PAGE, _PAGE_BYTES, _EBS_MAGIC = 0xC0484E41, 0x02, 0xD0, 4096, 0x3C23B510
-_PAGE = struct.Struct("<12Q")
+_PAGE = struct.Struct("<I4x11Q")
 
 
 class Allowances:
@@ -62,12 +62,15 @@ class Allowances:
         self._forbidden = False
 
     def collect(self) -> Iterator[Sample]:
-        """What was held back since the previous look."""
-        samples = [*self._interfaces(), *self._disks()]
-        if not samples:
+        """What was held back since the previous look; raises what went wrong with a volume after the rest was told."""
+        failures: list[OSError | ValueError] = []
+        samples = [*self._interfaces(), *self._disks(failures)]
+        if not samples and not failures:
             first = not (self._network.seen or self._volumes.seen)
             raise NoData(SELDOM if first else 0.0)
         yield from samples
+        if failures:
+            raise failures[0]
 
     def _interfaces(self) -> Iterator[Sample]:
         found = {}
@@ -85,8 +88,8 @@ class Allowances:
             self._drivers[interface.name] = (interface / "device/driver").resolve().name
         return self._drivers[interface.name]
 
-    def _disks(self) -> Iterator[Sample]:
-        pages = {} if self._forbidden else dict(self._pages())
+    def _disks(self, failures: list[OSError | ValueError]) -> Iterator[Sample]:
+        pages = {} if self._forbidden else dict(self._pages(failures))
         for volume, page in pages.items():
             yield Sample(host.EBS_VOLUME_QUEUE_LENGTH, page[4])
             yield Sample(host.EBS_VOLUME_QUEUE_LENGTH, page[4], (("VolumeId", volume),))
@@ -96,7 +99,7 @@ class Allowances:
                 yield Sample(metric, value)
                 yield Sample(metric, value, (("VolumeId", volume),))
 
-    def _pages(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+    def _pages(self, failures: list[OSError | ValueError]) -> Iterator[tuple[str, tuple[int, ...]]]:
         for folder in sorted((self._context.sys_root / "class/nvme").glob("nvme*")):
             try:
                 if (folder / "model").read_text().strip() != "Amazon Elastic Block Store":
@@ -107,6 +110,10 @@ class Allowances:
                 self._forbidden = True
                 log.info("EBS volumes are not asked for their limits", extra={"needs": "CAP_SYS_ADMIN"})
                 return
+            except OSError as error:
+                failures.append(error)
+            except ValueError as error:
+                failures.append(ValueError(f"{folder.name}: {error}"))
 
 
 def _volume_id(serial: str) -> str:

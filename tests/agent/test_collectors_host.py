@@ -18,7 +18,7 @@ from agent.every import Every
 from agent.guarded import Stuck
 from agent.sample import NoData
 from tests.agent.fakes import NOON, FakeClock, context
-from tests.agent.trees import group, nitro, page, write
+from tests.agent.trees import group, nitro, page, volume, write
 
 
 def values(collector):
@@ -277,6 +277,42 @@ def test_volumes_that_may_not_be_asked_stay_silent_and_are_not_asked_again(tmp_p
 
     assert "ethtool_pps_allowance_exceeded" in {name for name, *_ in by_device(collector)}
     assert len(asked) == 1
+
+
+def told_before_it_failed(collector):
+    found = {}
+    try:
+        for sample in collector.collect():
+            found[sample.metric.name, *(value for _, value in sample.dimensions)] = sample.value
+    except (OSError, ValueError) as failure:
+        return found, failure
+    raise AssertionError("it did not fail")
+
+
+@pytest.mark.parametrize("error", [OSError(5, "the volume refused the command"), ValueError("another log page")])
+def test_a_volume_that_fails_costs_neither_the_other_nor_the_networks_allowances(tmp_path, error):
+    root, clock, network = nitro(tmp_path), FakeClock(), iter([5, 8])
+    volume(root, "nvme1", "vol1def")
+
+    def ask(device):
+        if device.name == "nvme0":
+            raise error
+        return page(0, 0, 0, 0, queue=4)
+
+    collector = Allowances(
+        context(sys_root=root, monotonic=clock.monotonic), lambda _: {"bw_in_allowance_exceeded": next(network)}, ask
+    )
+    told_before_it_failed(collector)
+    clock.advance(15)
+    found, failure = told_before_it_failed(collector)
+
+    assert str(error) in str(failure)
+    assert found["ethtool_bw_in_allowance_exceeded",] == 3
+    assert found["diskio_ebs_volume_queue_length", "vol-1def"] == 4
+
+
+def test_what_a_log_page_reserves_is_no_part_of_what_it_begins_with():
+    assert allowances.parse_page(page(1, 2, 3, 4, queue=5, reserved=7)) == (1, 2, 3, 4, 5)
 
 
 def test_a_log_page_of_another_kind_is_refused():

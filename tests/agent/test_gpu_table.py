@@ -149,6 +149,26 @@ def test_links_of_later_gpus_are_counted_in_bytes_and_never_twice(look):
     assert (found["gpu_nvlink_tx_bytes", "1"], found["gpu_nvlink_rx_bytes", "1"]) == ([2048], [3072])
 
 
+def test_a_link_counter_that_fails_for_a_look_comes_back_without_a_leap(look):
+    not_ready = 27
+    before = {38: 100, 45: 5, 138: 10, 202: 1_000_000}
+    fake, clock, read = look(FakeGpu(fields=dict(before)))
+    read()
+    clock.advance(10)
+    fake.gpus[0].fields = {45: 7, 202: 2_000_000}
+    fake.gpus[0].errors = {"field": not_ready}
+    read()  # the second look at counters, which still tells all
+    clock.advance(10)
+    without = read()
+    clock.advance(10)
+    fake.gpus[0].fields, fake.gpus[0].errors = {38: 101, 45: 8, 138: 12, 202: 3_000_000}, {}
+    found = read()
+
+    assert not {("gpu_nvlink_errors", "0"), ("gpu_nvlink_tx_bytes", "0")} & without.keys()
+    assert found["gpu_nvlink_errors", "0"] == [4], "since both were told"
+    assert found["gpu_nvlink_tx_bytes", "0"] == [2 * 1024]
+
+
 def test_memory_without_a_sensor_has_no_temperature(look):
     _, _, read = look(FakeGpu(fields={82: 0}))
 

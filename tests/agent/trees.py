@@ -34,11 +34,16 @@ def nitro(root: Path) -> Path:
     (root / "drivers/ena").mkdir(parents=True)
     (root / "class/net/ens5/device").mkdir(parents=True)
     (root / "class/net/ens5/device/driver").symlink_to(root / "drivers/ena")
-    volume = {"class/nvme/nvme0/model": "Amazon Elastic Block Store  \n", "class/nvme/nvme0/serial": "vol0abc\n"}
-    write(root, volume)
+    volume(root, "nvme0", "vol0abc")
     return root
 
 
-def page(*exceeded: int, queue: int = 3) -> bytes:
+def volume(root: Path, device: str, serial: str) -> None:
+    """One EBS volume of a host's /sys."""
+    folder = f"class/nvme/{device}"
+    write(root, {f"{folder}/model": "Amazon Elastic Block Store  \n", f"{folder}/serial": f"{serial}\n"})
+
+
+def page(*exceeded: int, queue: int = 3, reserved: int = 0) -> bytes:
     """A volume's log page of statistics, with its four times of exceeding."""
-    return struct.pack("<12Q", 0x3C23B510, 1, 2, 3, 4, 5, 6, *exceeded, queue).ljust(4096, b"\0")
+    return struct.pack("<2I11Q", 0x3C23B510, reserved, 1, 2, 3, 4, 5, 6, *exceeded, queue).ljust(4096, b"\0")
