@@ -76,7 +76,11 @@ def examine(
 def state(folder: Path) -> Generator[Finding, None, bool]:
     """The folder where windows wait; returns whether a running agent has it."""
     thing = "state folder"
-    there = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+    except PermissionError:  # the unit's, under a folder that is root's alone
+        yield Finding(thing, Mark.WRONG, f"{folder} may not be looked into", "run as root or as the agent's user")
+        return False
     if not os.access(there, os.W_OK | os.X_OK):
         fix = f"run as a user who may write to {there}, or set state_dir"
         yield Finding(thing, Mark.WRONG, f"{folder}: {there} cannot be written to", fix)
@@ -113,7 +117,12 @@ def holder(lock: Path) -> str:
 def collectors(config: Config, clock: Clock) -> Iterator[Finding]:
     """Every collector, looked through twice."""
     context = job.context_of(config, clock)
-    made = {name: COLLECTORS[name](context) for name in config.collectors}
+    made: dict[str, Collector] = {}
+    for name in config.collectors:
+        try:
+            made[name] = COLLECTORS[name](context)
+        except ValueError as error:
+            yield Finding(f"collector {name}", Mark.WRONG, str(error), f"set what is missing, or leave {name} out")
     first = {name: values(collector) for name, collector in made.items()}
     time.sleep(job.ONCE_SECONDS)
     for name, collector in made.items():

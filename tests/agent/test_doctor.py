@@ -2,10 +2,12 @@ import fcntl
 import os
 import socket
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from agent import doctor, doctor_sinks, job
+from agent.clock import SystemClock
 from agent.config import ConfigError, Page, load
 from agent.connection import Response
 from agent.findings import Finding, Mark, show
@@ -71,6 +73,19 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
     assert (Mark.WRONG, True) == (found.mark, str(tmp_path) in found.fix)
 
 
+def test_a_folder_that_may_not_be_looked_into_is_named(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "exists", refuse)
+
+    [found] = doctor.state(tmp_path / "state")
+
+    assert found.mark is Mark.WRONG
+    assert str(tmp_path / "state") in found.said
+    assert "root" in found.fix
+
+
 def test_a_taken_port_is_wrong_and_a_free_one_good():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
@@ -113,6 +128,18 @@ def test_a_collector_that_fails_is_wrong_with_its_reason(tmp_path):
 
     assert Mark.WRONG is found.mark
     assert found.said.startswith("ValueError")
+
+
+def test_a_collector_that_is_not_told_where_to_look_is_wrong_and_the_others_are_looked_through(monkeypatch):
+    monkeypatch.delenv("HOST_IP", raising=False)
+    monkeypatch.setattr(job, "ONCE_SECONDS", 0)
+    config = load('kubernetes = "node"\ncollectors = ["kubernetes", "load"]')
+
+    of_kubernetes, of_load = sorted(doctor.collectors(config, SystemClock()), key=lambda one: one.thing)
+
+    assert of_kubernetes.mark is Mark.WRONG
+    assert "HOST_IP" in of_kubernetes.said
+    assert of_load.mark is Mark.GOOD
 
 
 def test_a_collector_that_looks_now_and_then_is_judged_by_its_first_look():
