@@ -12,12 +12,14 @@ _MEBIBYTE = 2**20
 
 # nvml.h, nvmlClocksEventReasons. A GPU under load is often at its power cap: no fault. The idle bit says nothing.
 THROTTLE_REASONS = {
+    0x02: gpu.GPU_THROTTLE_APPLICATION_CLOCKS,
     0x04: gpu.GPU_THROTTLE_POWER_CAP,
     0x08: gpu.GPU_THROTTLE_SLOWDOWN,
     0x10: gpu.GPU_THROTTLE_SYNC_BOOST,
     0x20: gpu.GPU_THROTTLE_SW_THERMAL,
     0x40: gpu.GPU_THROTTLE_HW_THERMAL,
     0x80: gpu.GPU_THROTTLE_POWER_BRAKE,
+    0x100: gpu.GPU_THROTTLE_DISPLAY_CLOCKS,
 }
 
 

@@ -42,6 +42,7 @@ _GAUGES: tuple[tuple[Metric, tuple[str, ...]], ...] = (
             "power_readings/power_draw",
         ),
     ),
+    (gpu.GPU_POWER_INSTANT, ("gpu_power_readings/instant_power_draw",)),
     (
         gpu.GPU_POWER_LIMIT,
         (
@@ -60,12 +61,14 @@ _GAUGES: tuple[tuple[Metric, tuple[str, ...]], ...] = (
 )
 # v11 and v12 name reasons of throttling, later ones reasons of a clock event.
 _REASONS = {
+    0x02: "applications_clocks_setting",
     0x04: "sw_power_cap",
     0x08: "hw_slowdown",
     0x10: "sync_boost",
     0x20: "sw_thermal_slowdown",
     0x40: "hw_thermal_slowdown",
     0x80: "hw_power_brake_slowdown",
+    0x100: "display_clocks_setting",
 }
 _ACTIONS = {"none": 0, "reset": 1, "reboot": 2, "drain p2p": 3, "drain and reset": 4}
 

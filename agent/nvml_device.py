@@ -21,7 +21,7 @@ COUNTERS_SECONDS = 10.0
 
 # nvml.h, NVML_FI_*: id, scope, metric, and what one step of the counter is in the metric's unit.
 _ALL_LINKS = 0xFFFFFFFF
-_MEMORY_TEMPERATURE, _RECOVERY_ACTION = 82, 230
+_MEMORY_TEMPERATURE, _POWER_INSTANT, _RECOVERY_ACTION = 82, 186, 230
 _COUNTER_FIELDS: dict[tuple[int, int], tuple[Metric, int]] = {
     (94, 0): (gpu.GPU_PCIE_REPLAYS, 1),
     (197, 0): (gpu.GPU_PCIE_TX_BYTES, 1),
@@ -51,7 +51,7 @@ class Device:
         self._index = index
         self._handle = handle
         self._call = call = Calls(nvml)
-        self._gauge_fields = [(_MEMORY_TEMPERATURE, 0), (_RECOVERY_ACTION, 0)]
+        self._gauge_fields = [(_MEMORY_TEMPERATURE, 0), (_POWER_INSTANT, 0), (_RECOVERY_ACTION, 0)]
         self._counter_fields = [*_COUNTER_FIELDS, *_LATER_FIELDS]
         self._counted = Every(COUNTERS_SECONDS, monotonic, first=2)
         self._seldom = Seldom(call, handle, monotonic)
@@ -91,6 +91,8 @@ class Device:
             yield gpu.GPU_TEMPERATURE_MEMORY, fields[_MEMORY_TEMPERATURE, 0]
         if (_RECOVERY_ACTION, 0) in fields:
             yield gpu.GPU_RECOVERY_ACTION, fields[_RECOVERY_ACTION, 0]
+        if (_POWER_INSTANT, 0) in fields:
+            yield gpu.GPU_POWER_INSTANT, fields[_POWER_INSTANT, 0] / 1000
         milliwatts = self._call("power", nvml.nvmlDeviceGetPowerUsage, handle)
         if milliwatts is not None:
             yield gpu.NVIDIA_SMI_POWER_DRAW, milliwatts / 1000

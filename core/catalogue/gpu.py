@@ -41,6 +41,8 @@ GPU_TEMPERATURE_MEMORY = plain("gpu_temperature_memory", "°C", sets=_FOLDED, ma
 # How far from the temperature at which the GPU slows down; below 0 it is there.
 GPU_TEMPERATURE_MARGIN = plain("gpu_temperature_margin", "°C", sets=_FOLDED, signed=True)
 NVIDIA_SMI_POWER_DRAW = plain("nvidia_smi_power_draw", "W", sets=_FOLDED, source=CLOUDWATCH_AGENT_GPU)
+# What is drawn at the moment: on Ampere and later, power_draw is the mean of a second.
+GPU_POWER_INSTANT = plain("gpu_power_instant", "W", sets=_GPU)
 GPU_POWER_LIMIT = plain("gpu_power_limit", "W", sets=_GPU)
 GPU_ENERGY = metric("gpu_energy", "None", Display("J"), sets=_FOLDED, counted=True)
 NVIDIA_SMI_CLOCKS_CURRENT_SM = plain("nvidia_smi_clocks_current_sm", "MHz", sets=_GPU, source=CLOUDWATCH_AGENT_GPU)
@@ -56,6 +58,8 @@ GPU_THROTTLE_SW_THERMAL = percent("gpu_throttle_sw_thermal", sets=_FOLDED)
 GPU_THROTTLE_HW_THERMAL = percent("gpu_throttle_hw_thermal", sets=_FOLDED)
 GPU_THROTTLE_POWER_BRAKE = percent("gpu_throttle_power_brake", sets=_FOLDED)
 GPU_THROTTLE_SYNC_BOOST = percent("gpu_throttle_sync_boost", sets=_GPU)
+GPU_THROTTLE_APPLICATION_CLOCKS = percent("gpu_throttle_application_clocks", sets=_GPU)
+GPU_THROTTLE_DISPLAY_CLOCKS = percent("gpu_throttle_display_clocks", sets=_GPU)
 
 # New events since the look before, 0 included: a last value would hide a repeat, a blank would look like health.
 GPU_ECC_UNCORRECTED = events("gpu_ecc_uncorrected", sets=_FOLDED, fault=True, shown="errors")

@@ -51,7 +51,7 @@ def by_name(samples):
 
 
 def test_the_whole_table_is_read_of_a_gpu_that_has_it_all(look):
-    fields = {82: 71, 230: 1, 94: 5, 197: 1000, 198: 2000, 138: 10, 139: 20, 38: 1, 45: 2, 52: 3, 59: 4}
+    fields = {82: 71, 186: 255_500, 230: 1, 94: 5, 197: 1000, 198: 2000, 138: 10, 139: 20, 38: 1, 45: 2, 52: 3, 59: 4}
     busy = {2: 95.0, 3: 40.0, 5: 60.0, 10: 30.0}
     fake, clock, read = look(FakeGpu(fields=fields, activity=busy, rows=(2, 1, 1, 0), state=2, processes=3, fabric=3))
     read()
@@ -68,6 +68,7 @@ def test_the_whole_table_is_read_of_a_gpu_that_has_it_all(look):
     assert told["gpu_temperature_memory"] == [71]
     assert told["gpu_temperature_margin"] == [27]
     assert told["gpu_power_limit"] == [700]
+    assert told["gpu_power_instant"] == [255.5]
     assert told["gpu_energy"] == [250]
     assert told["gpu_recovery_action"] == [1]
     assert told["gpu_remapped_rows_corrected"] == [2]
@@ -101,13 +102,15 @@ def test_the_whole_table_is_read_of_a_gpu_that_has_it_all(look):
 def test_throttling_is_a_share_of_the_looks(look):
     fake, _, read = look(FakeGpu(reasons=0x1))
     idle = read()
-    fake.gpus[0].reasons = 0x4 | 0x40
+    fake.gpus[0].reasons = 0x2 | 0x4 | 0x40 | 0x100
 
     hot = read()
 
     reasons = ("power_cap", "hw_slowdown", "sw_thermal", "hw_thermal", "power_brake", "sync_boost")
-    assert [[0.0]] * 6 == [idle[f"gpu_throttle_{reason}", "0"] for reason in reasons]
+    clocks = ("application_clocks", "display_clocks")
+    assert [[0.0]] * 8 == [idle[f"gpu_throttle_{reason}", "0"] for reason in (*reasons, *clocks)]
     assert [[100.0], [0.0], [0.0], [100.0], [0.0], [0.0]] == [hot[f"gpu_throttle_{one}", "0"] for one in reasons]
+    assert [[100.0], [100.0]] == [hot[f"gpu_throttle_{one}", "0"] for one in clocks]
 
 
 def test_an_old_driver_tells_reasons_under_the_old_name(look, monkeypatch):
@@ -131,7 +134,7 @@ def test_fields_that_a_gpu_lacks_are_not_asked_for_again_and_cost_the_others_not
     read()
     found = read()
 
-    assert asked == [11, 2, 1]
+    assert asked == [11, 3, 1]
     assert found["gpu_pcie_replays", "0"] == [0]
     assert ("gpu_recovery_action", "0") not in found
 

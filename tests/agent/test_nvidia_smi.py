@@ -36,7 +36,7 @@ def test_a_turing_gpu_of_schema_11_is_read():
     assert found["gpu_performance_state"] == 8
     assert found["nvidia_smi_pcie_link_width_current"] == 8
     assert (found["gpu_throttle_hw_slowdown"], found["gpu_throttle_hw_thermal"]) == (100, 100)
-    assert found["gpu_throttle_power_cap"] == 0
+    assert found["gpu_throttle_power_cap"] == found["gpu_throttle_application_clocks"] == 0
     assert (found["gpu_ecc_uncorrected"], found["gpu_ecc_corrected"]) == (1, 3)
     assert found["gpu_pcie_replays"] == 2
     assert found["gpu_processes"] == 0
@@ -48,6 +48,7 @@ def test_hopper_gpus_of_schema_13_are_read():
     first, second = map(values, parse(document("v13-h100x2")).readings)
 
     assert first["nvidia_smi_power_draw"] == 661.2
+    assert first["gpu_power_instant"] == 684
     assert first["gpu_temperature_margin"] == 24
     assert first["gpu_memory_reserved"] == 551 * 2**20
     assert first["gpu_throttle_power_cap"] == 100

@@ -30,7 +30,7 @@ ACCELERATORS, PAGES = TESTDATA / "accelerators", TESTDATA / "kubernetes"
 def whole_gpu() -> FakeGpu:
     """A GPU of Hopper that supports everything, with one MIG instance, in good health."""
     return FakeGpu(
-        fields={82: 71, 230: 0, 94: 0, 197: 0, 198: 0, 138: 0, 139: 0, 38: 0},
+        fields={82: 71, 186: 310_000, 230: 0, 94: 0, 197: 0, 198: 0, 138: 0, 139: 0, 38: 0},
         activity={2: 95.0, 3: 40.0, 5: 60.0, 10: 30.0},
         parts=[(1, GIB, 2 * GIB)],
         fabric=3,
