@@ -44,6 +44,8 @@ class XidWatch:
         self._present = _Wait()
         self._lock = threading.Lock()
         self._indexes: dict[int | None, int] = {}
+        self._known: dict[int | None, int] = {}
+        """Those of a generation that ended too: its last wait may still bring what ended it."""
         self._seen: dict[int, list[int]] = {}
         self._stirred = False
         self.ring: Callable[[], None] = lambda: None
@@ -58,11 +60,14 @@ class XidWatch:
         """Begin a generation. `nvml` is the pynvml module, initialized."""
         self._nvml = nvml
         self._events = None
+        self._known = {}
         self._present = _Wait()
 
     def add(self, index: int, handle: Any) -> None:
         """Watch one GPU, if its driver can report faults."""
         nvml = self._nvml
+        if self._events is not None and self._present.over.is_set():
+            return  # nobody waits any more
         try:
             wanted = nvml.nvmlDeviceGetSupportedEventTypes(handle) & (_XID | _UNAVAILABLE | _RECOVERY_ACTION)
             if not wanted & _XID:
@@ -77,7 +82,7 @@ class XidWatch:
             log.info("XIDs are not reported", extra={"gpu": index, "error": str(error)})
             return
         with self._lock:
-            self._indexes[address(handle)] = index
+            self._indexes[address(handle)] = self._known[address(handle)] = index
 
     def take(self) -> dict[int, tuple[int, ...]]:
         """The XIDs since the previous take, of every GPU that is watched or had one."""
@@ -99,6 +104,9 @@ class XidWatch:
                 self._present.last = last
         self._present.stopped.set()
         if not waits:
+            if self._events is not None:
+                _free(self._nvml, self._events)
+                self._events = None
             last()
 
     def ended(self, within_seconds: float) -> bool:
@@ -109,13 +117,13 @@ class XidWatch:
         try:
             self._wait(nvml, events, present.stopped)
         finally:
-            with suppress(nvml.NVMLError, nvml.NVMLLibraryMismatchError):
-                nvml.nvmlEventSetFree(events)
             with self._lock:
                 last = present.last
-                if last is None:
+                if last is None:  # it failed: `stop` frees its set
                     present.over.set()
             if last is not None:
+                self._events = None
+                _free(nvml, events)
                 last()
                 present.over.set()
 
@@ -139,13 +147,18 @@ class XidWatch:
 
     def _note(self, address: int | None, xid: int | None) -> None:
         with self._lock:
-            index = self._indexes.get(address)
+            index = self._known.get(address)
             self._stirred = True
             if index is not None and xid is not None:
                 self._seen.setdefault(index, []).append(xid)
         if xid is not None:
             log.warning("GPU reported an XID", extra={"gpu": index, "xid": xid})
         self.ring()
+
+
+def _free(nvml: Any, events: Any) -> None:
+    with suppress(nvml.NVMLError, nvml.NVMLLibraryMismatchError):
+        nvml.nvmlEventSetFree(events)
 
 
 def address(handle: Any) -> int | None:

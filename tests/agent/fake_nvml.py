@@ -66,6 +66,8 @@ class FakeNvml:
         self.gpm_freed: list[int] = []
         self.references = 0
         self.waits = 0
+        self.event_sets: set[int] = set()
+        self._sets_made = 0
         self.misuse: list[str] = []
         """What the real library does not survive."""
         self._counting = threading.Lock()
@@ -286,15 +288,22 @@ class FakeNvml:
         return self._answer("nvmlDeviceGetSupportedEventTypes", self._gpu(device))
 
     def nvmlEventSetCreate(self, events: Any) -> int:
+        self._sets_made += 1
+        self.event_sets.add(0x4000 + self._sets_made)
+        _point(events._obj, 0x4000 + self._sets_made)
         return self._answer("nvmlEventSetCreate")
 
     def nvmlDeviceRegisterEvents(self, device: Any, types: Any, events: Any) -> int:
+        self._know(events)
         return self._answer("nvmlDeviceRegisterEvents", self._gpu(device))
 
     def nvmlEventSetFree(self, events: Any) -> int:
+        self._know(events)
+        self.event_sets.discard(_value(events))
         return self._answer("nvmlEventSetFree")
 
     def nvmlEventSetWait_v2(self, events: Any, data: Any, milliseconds: Any) -> int:
+        self._know(events)
         with self._counting:
             self.waits += 1
         try:
@@ -313,6 +322,10 @@ class FakeNvml:
         return 0
 
     # ------------------------------------------------------------ inside
+
+    def _know(self, events: Any) -> None:
+        if _value(events) not in self.event_sets:
+            self.misuse.append("a set of events was used after it was freed")
 
     def _gpu(self, device: Any) -> FakeGpu:
         return self.gpus[_value(device) - _ADDRESS]

@@ -231,6 +231,39 @@ def test_a_watch_that_fails_has_no_series_of_zeros(host, caplog):
     assert "XIDs are no longer reported" in caplog.text
 
 
+def test_a_watch_that_failed_takes_up_no_gpu_that_comes_back(host):
+    before = set(threading.enumerate())
+    here = host(FakeGpu(), FakeGpu())
+    here.look()
+    here.fake.xids.put(UNKNOWN)
+    for thread in set(threading.enumerate()) - before:
+        if thread.name == "xid":
+            thread.join(20)
+    here.fake.gpus[0].errors = {"nvmlDeviceGetUtilizationRates": LOST}
+    here.look()
+    here.fake.gpus[0].errors = {}
+    here.look()
+
+    found = here.look()
+    here.source.close()
+
+    assert found["gpu_visible_count",] == [2]
+    assert ("gpu_xid_critical", "0") not in found, "nobody waits for them"
+    assert not here.fake.event_sets
+
+
+def test_an_xid_that_comes_just_after_the_driver_failed_is_told(host, monkeypatch):
+    monkeypatch.setattr("agent.xids.WAIT_MILLISECONDS", 60_000)
+    here = host(FakeGpu())
+    here.look()
+    until(lambda: here.fake.waits)
+    here.fake.break_everything(UNKNOWN)
+    here.look()
+    here.report(0, 79)
+
+    assert here.look()["gpu_xid_critical", "0"] == [1]
+
+
 def test_an_xid_is_in_the_spool_though_the_driver_hangs_and_no_round_is_due(host, tmp_path):
     here, spool = host(FakeGpu(), FakeGpu()), Spool(tmp_path / "spool", sinks=["cloudwatch"])
     stop, first, handed = Bell(), threading.Event(), threading.Event()
