@@ -184,7 +184,10 @@ def test_the_units_filter_refuses_nothing_that_the_collectors_call():
 def test_the_units_filter_refuses_nothing_that_a_whole_look_calls(tmp_path):
     look = [sys.executable, "-m", "agent", "--once", "--sink", "stdout"]
     traced = subprocess.run(
-        ["strace", "-f", "-qq", "-o", str(tmp_path / "calls"), *look], capture_output=True, check=False
+        ["strace", "-f", "-qq", "-o", str(tmp_path / "calls"), *look],
+        cwd=DEPLOY.parents[1],
+        capture_output=True,
+        check=False,
     )
     if "ptrace" in traced.stderr.decode():
         pytest.skip("processes may not be traced here")
