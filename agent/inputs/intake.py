@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 MOST_VALUES = 2000
 """So many distinct values of one series in a round have three significant digits; further ones have two."""
+LARGEST_COUNT = 2**53
+"""A value is seen no more often in a round: beyond that a float64, which CloudWatch's counts are, is not exact."""
 FORGOTTEN_SECONDS = 3600.0
 """A series that nobody told of for so long no longer counts: CloudWatch charges by the hour."""
 MOST_DIMENSIONS = 29
@@ -25,6 +27,12 @@ _OWN = frozenset(metric.name for metric in (*host.METRICS, *gpu.METRICS, *kubern
 
 class Rejected(ValueError):
     """A datum that the agent does not take; the text says why."""
+
+
+def check_count(name: str, count: int, *, least: int = 1) -> None:
+    """Raises Rejected for a count that is not between `least` and 2^53."""
+    if not least <= count <= LARGEST_COUNT:
+        raise Rejected(f"{name}: a count that is not a whole number from {least} to 2^53")
 
 
 def dimensions(tags: Iterable[tuple[str, str]], allowed: Collection[str]) -> Dimensions:
@@ -64,13 +72,17 @@ class Intake:
         """A value was seen `count` times."""
         if not isfinite(value):
             raise Rejected(f"{metric.name}: {value} is not a number that CloudWatch takes")
+        check_count(metric.name, count)
         with self._lock:
             values = self._values.setdefault(self._known(metric, dimensions), {})
             if value not in values:
                 value = float(f"{value:.3g}" if len(values) < MOST_VALUES else f"{value:.2g}")
                 if value not in values and len(values) >= 2 * MOST_VALUES:
                     raise Rejected(f"{metric.name}: more than {2 * MOST_VALUES} distinct values in a round")
-            values[value] = values.get(value, 0) + count
+            seen = values.get(value, 0) + count
+            if seen > LARGEST_COUNT:
+                raise Rejected(f"{metric.name}: a value seen more than 2^53 times in a round")
+            values[value] = seen
 
     def reject(self, reason: object, count: int = 1) -> None:
         """Count data that are not taken."""

@@ -10,12 +10,13 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import isfinite
 from typing import Any
 
 from agent.inputs import otlp_json, otlp_protobuf, units
 from agent.inputs.growth import Growth
 from agent.inputs.histogram import spread
-from agent.inputs.intake import Intake, Rejected, dimensions
+from agent.inputs.intake import Intake, Rejected, check_count, dimensions
 from agent.inputs.otlp_model import CUMULATIVE, DELTA, NO_RECORDED_VALUE, Form, Malformed, Point, Told
 from agent.sample import Dimensions, Sample
 from agent.sinks import protobuf
@@ -91,10 +92,14 @@ class Receiver:
             raise Rejected(f"{told.name}: {len(point.counts)} buckets for {len(point.bounds)} bounds")
         if list(point.bounds) != sorted(set(point.bounds)):
             raise Rejected(f"{told.name}: bounds that do not rise")
+        if not all(map(isfinite, (*point.bounds, point.total or 0.0))):
+            raise Rejected(f"{told.name}: a bound or a sum that is no number")
+        for count in point.counts:
+            check_count(told.name, count, least=0)
         grown = self._grown(told, point, (*point.counts, point.total or 0.0))
         if grown is None:
             return
-        counts = [round(count) for count in grown[:-1]]
+        counts = [int(count) for count in grown[:-1]]
         metric = inputs.distribution(told.name, units.from_ucum(told.unit))
         for value, count in spread(point.bounds, counts, grown[-1] if point.total is not None else None):
             self._intake.observe(metric, value, tags, count)

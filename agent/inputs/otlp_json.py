@@ -21,7 +21,7 @@ def parse(content: bytes) -> Iterator[Told]:
             for scope_metrics in resource_metrics.get("scopeMetrics") or ():
                 for metric in scope_metrics.get("metrics") or ():
                     yield from _metric(metric, resource)
-    except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError, RecursionError) as error:
         raise Malformed(f"{type(error).__name__}: {error}") from None
 
 
@@ -45,16 +45,24 @@ def _metric(metric: dict[str, Any], resource: Attributes) -> Iterator[Told]:
 def _point(point: dict[str, Any], form: Form) -> Point:
     number = point.get("asDouble", point.get("asInt"))
     total = point.get("sum")
-    counts = tuple(int(count) for count in point.get("bucketCounts") or ())
+    counts = tuple(map(_count, point.get("bucketCounts") or ()))
     return Point(
         _attributes(point.get("attributes")),
         int(point.get("startTimeUnixNano", 0)),
         int(point.get("flags", 0)),
         float(number) if number is not None else None,
         tuple(float(bound) for bound in point.get("explicitBounds") or ()),
-        counts or ((int(point.get("count", 0)),) if form is Form.HISTOGRAM else ()),
+        counts or ((_count(point.get("count", 0)),) if form is Form.HISTOGRAM else ()),
         float(total) if isinstance(total, int | float) else None,
     )
+
+
+def _count(told: str | float) -> int:
+    """A fixed64, as a number or as text."""
+    count = int(told)
+    if isinstance(told, float) and count != told:
+        raise ValueError(f"{told!r} is not a count: a whole number is")
+    return count
 
 
 def _attributes(pairs: list[dict[str, Any]] | None) -> Attributes:

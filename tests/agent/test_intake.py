@@ -8,7 +8,7 @@ from agent.aggregate import Aggregate
 from agent.inputs import units
 from agent.inputs.growth import MOST_COUNTERS, Growth
 from agent.inputs.histogram import spread
-from agent.inputs.intake import FORGOTTEN_SECONDS, Intake, Rejected, dimensions
+from agent.inputs.intake import FORGOTTEN_SECONDS, LARGEST_COUNT, Intake, Rejected, dimensions
 from agent.sample import Sample
 from core.catalogue import inputs
 from tests.agent.fakes import NOON, FakeClock, window
@@ -95,6 +95,21 @@ def test_what_is_no_number_is_refused(value):
         make().observe(inputs.gauge("x"), value, ())
     with pytest.raises(Rejected):
         make().add(inputs.counter("x"), value, ())
+
+
+@pytest.mark.parametrize("count", [0, -5, LARGEST_COUNT + 1, 10**308])
+def test_a_count_that_cannot_be_is_refused(count):
+    with pytest.raises(Rejected, match="whole number from 1 to 2"):
+        make().observe(inputs.distribution("x"), 1.0, (), count)
+
+
+def test_the_counts_of_one_value_do_not_grow_without_bound():
+    intake = make()
+    intake.observe(inputs.distribution("x"), 1.0, (), LARGEST_COUNT)
+
+    with pytest.raises(Rejected, match="more than 2"):
+        intake.observe(inputs.distribution("x"), 1.0, ())
+    assert [LARGEST_COUNT] == [sample.times for sample in told(intake)]
 
 
 def test_a_name_told_as_two_kinds_is_refused():

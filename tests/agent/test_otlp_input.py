@@ -1,18 +1,23 @@
 import gzip
 import http.client
 import json
+from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.aggregate import Aggregate
 from agent.inputs import otlp_json, otlp_protobuf
 from agent.inputs.intake import Intake
 from agent.inputs.otlp import JSON, LARGEST_BYTES, PROTOBUF, Otlp, Receiver
 from agent.inputs.otlp_model import CUMULATIVE, DELTA, Form, Malformed, Point, Told
+from agent.record import decode, encode
+from agent.series import SeriesNumbers
 from agent.sinks.protobuf import double, fixed, message, text, whole
 from core.catalogue import inputs
-from tests.agent.fakes import FakeClock
+from tests.agent.fakes import NOON, FakeClock
 
 STARTED = 1_000
 
@@ -185,6 +190,90 @@ def test_what_is_not_taken_is_said_by_name(told, said):
     assert 1 == rejected
     assert said in reason
     assert [1] == [sample.value for sample in intake.take()]
+
+
+LARGEST = 2**53
+
+
+def buckets(*counts, temporality=DELTA, bounds=None, total=3.5):
+    bounds = tuple(float(n) for n in range(1, len(counts))) if bounds is None else bounds
+    return Told("h", "s", Form.HISTOGRAM, (), (Point((), STARTED, 0, None, bounds, counts, total),), temporality)
+
+
+@pytest.mark.parametrize("temporality", [DELTA, CUMULATIVE])
+@pytest.mark.parametrize("counts", [(-5, 2), (1, LARGEST + 1), (10**308, 1), (-5,)])
+def test_counts_that_no_histogram_has_never_reach_the_window(counts, temporality):
+    receiver, intake = make()
+
+    rejected, reason = receiver.take(iter([buckets(*counts, temporality=temporality)]))
+
+    assert (1, True) == (rejected, "whole number from 0 to 2^53" in reason)
+    assert [] == taken(intake)
+
+
+@pytest.mark.parametrize("odd", [{"bounds": (float("inf"),)}, {"total": float("inf")}, {"total": float("nan")}])
+def test_a_histogram_with_a_bound_or_a_sum_that_is_no_number_is_refused_whole(odd):
+    receiver, intake = make()
+
+    rejected, reason = receiver.take(iter([buckets(1, 1, **odd)]))
+
+    assert (1, "h: a bound or a sum that is no number") == (rejected, reason)
+    assert [] == taken(intake)
+
+
+def test_a_count_that_is_not_whole_makes_the_request_malformed():
+    with pytest.raises(Malformed, match=r"1\.5 is not a count"):
+        list(otlp_json.parse(exported_json(histogram={"dataPoints": [{"bucketCounts": [1.5]}]})))
+
+
+def test_json_without_a_bottom_is_malformed():
+    with pytest.raises(Malformed):
+        list(otlp_json.parse(b"[" * 100_000))
+
+
+def exported_json(**data):
+    metric = {"name": "h", "unit": "s", **data}
+    return json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}).encode()
+
+
+WHOLE = st.one_of(
+    st.integers(-3, 9), st.integers(-(10**400), 10**400), st.sampled_from([LARGEST, LARGEST + 1, 10**308])
+)
+REAL = st.one_of(st.floats(), WHOLE)
+POINTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "asDouble": REAL,
+        "asInt": st.one_of(WHOLE, WHOLE.map(str), st.floats()),
+        "count": st.one_of(WHOLE, WHOLE.map(str), st.floats()),
+        "sum": REAL,
+        "startTimeUnixNano": st.sampled_from([0, STARTED, "2000", -1]),
+        "bucketCounts": st.lists(st.one_of(WHOLE, WHOLE.map(str), st.floats()), max_size=3),
+        "explicitBounds": st.lists(REAL, max_size=2),
+    },
+)
+
+
+@given(st.lists(POINTS, max_size=4), st.sampled_from(["gauge", "sum", "histogram"]), st.integers(1, 2), st.booleans())
+def test_whatever_a_point_says_the_window_can_be_stored(points, form, temporality, monotonic):
+    receiver, intake = make()
+    data = {"dataPoints": points, "aggregationTemporality": temporality, "isMonotonic": monotonic}
+    aggregate = Aggregate(())
+    for _ in range(3):
+        with suppress(Malformed):
+            receiver.take(otlp_json.parse(exported_json(**{form: data})))
+        for sample in intake.take():
+            aggregate.add(sample)
+
+    datums = aggregate.close(NOON, timedelta(minutes=1)).datums
+    series = SeriesNumbers()
+    rows = [series.row(datum) for datum in datums]
+
+    stored = decode(encode(rows))
+
+    assert rows == [(number, second, tuple(values), tuple(counts)) for number, second, values, counts in stored]
+    assert [datum.count for datum in datums] == [series.datum(row).count for row in stored]
+    assert all(datum.count > 0 for datum in datums)
 
 
 @pytest.fixture(scope="module")
