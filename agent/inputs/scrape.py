@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from math import isfinite
 from urllib.parse import urlsplit
 
 from agent.connection import LONGEST_ANSWER, Connection, ConnectionFailed
@@ -98,12 +99,15 @@ class Page:
         if grown is None:
             return
         rising, total = grown[:-1], grown[-1]
+        if not all(map(isfinite, rising)):
+            raise Rejected(f"{family}: a histogram with a bucket that is no number")
         counts = [round(now - before) for before, now in zip((0.0, *rising), rising, strict=False)]
         if min(counts) < 0:
             raise Rejected(f"{family}: a histogram whose buckets do not rise")
         metric = inputs.distribution(family, units.from_name(family, counted=False))
         tags = dimensions(labels, self._labels)
-        for value, count in spread(bounds[:-1], counts, total if histogram.total is not None else None):
+        has_sum = histogram.total is not None and isfinite(total)
+        for value, count in spread(bounds[:-1], counts, total if has_sum else None):
             self._intake.observe(metric, value, tags, count)
 
     def _grown(self, key: tuple[object, ...], totals: tuple[float, ...]) -> tuple[float, ...] | None:
@@ -116,7 +120,10 @@ def _collect(histograms: dict[tuple[str, Labels], _Histogram], series: Series) -
     labels = tuple(pair for pair in series.labels if pair[0] != "le")
     histogram = histograms.setdefault((series.family, labels), _Histogram())
     if series.name.endswith("_bucket") and bound is not None:
-        histogram.buckets[float(bound)] = series.value
+        try:
+            histogram.buckets[float(bound)] = series.value
+        except ValueError:
+            raise PageError(f'{series.name}: le="{bound[:20]}" is not a number') from None
     elif series.name.endswith("_sum"):
         histogram.total = series.value
 
@@ -154,6 +161,8 @@ class Target:
             self.error = ""
         except (ConnectionFailed, PageError) as error:
             self.error = f"{self._url}: {error}"
+        except Exception as error:  # noqa: BLE001  whatever a page holds, it is read again
+            self.error = f"{self._url}: {type(error).__name__}: {error}"
 
     def close(self) -> None:
         """Stop reading; a request on its way is left behind."""

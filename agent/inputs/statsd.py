@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agent.inputs.intake import Intake, Rejected, dimensions
+from agent.inputs.intake import LARGEST_COUNT, Intake, Rejected, dimensions
 from agent.sample import Dimensions, Sample
 from core.catalogue import inputs
 from core.catalogue.metric import Metric
@@ -41,7 +41,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a datagram. `texts` are the values as they were written; `rate` is in (0, 1]."""
+    """One line of a datagram. `texts` are the values as they were written; `rate` is from 2^-53 to 1."""
 
     name: str
     kind: Kind
@@ -77,8 +77,8 @@ def parse_line(line: str) -> Line:
 
 def _rate(name: str, text: str) -> float:
     rate = _number(name, text)
-    if not 0 < rate <= 1:
-        raise Rejected(f"{name[:80]}: sample rate {text!r} is not in (0, 1]")
+    if not 1 / LARGEST_COUNT <= rate <= 1:
+        raise Rejected(f"{name[:80]}: sample rate {text[:20]!r} is not in [2^-53, 1]")
     return rate
 
 
@@ -136,7 +136,10 @@ class Statsd:
     def _receive(self) -> None:
         while not self._closing:
             content = self._socket.recv(LARGEST_DATAGRAM)
-            self.datagram(content)
+            try:
+                self.datagram(content)
+            except Exception as error:  # noqa: BLE001  no program's datagram ends the others'
+                self._intake.reject(f"{type(error).__name__}: {error}")
 
     def datagram(self, content: bytes) -> None:
         """Take one datagram: lines that are not well formed are counted, the others taken."""

@@ -136,6 +136,63 @@ def test_a_histogram_without_an_infinite_bucket_is_refused_by_name():
     assert (inputs.AGENT_INPUT_REJECTED, 1) == (sample.metric, sample.value)
 
 
+def histogram(le="1", inside="1", outside="2", total="1.5"):
+    """A page of one histogram."""
+    buckets = f'h_bucket{{le="{le}"}} {inside}\nh_bucket{{le="+Inf"}} {outside}\n'
+    return f"# TYPE h histogram\n{buckets}h_sum {total}\nh_count {outside}\n"
+
+
+def test_a_bound_that_is_no_number_is_named():
+    page, _ = make("h")
+    with pytest.raises(PageError, match='h_bucket: le="x" is not a number'):
+        page.read(histogram(le="x"))
+
+
+@pytest.mark.parametrize("odd", ["NaN", "Inf", "1e300"])
+def test_a_bucket_that_is_no_count_is_refused_by_name(odd, caplog):
+    page, intake = make("h")
+    page.read(histogram())
+    page.read(histogram(outside=odd))
+
+    assert [] == told(intake)
+    assert "h: a " in str(caplog.records[-1].reason)
+
+
+def test_after_a_bucket_that_was_no_number_the_next_pages_are_taken():
+    page, intake = make("h")
+    for outside in ("NaN", "2"):
+        page.read(histogram(outside=outside))
+    page.read(histogram(inside="2", outside="3", total="2.0"))
+
+    assert [("h", "None", (), 0.5, 1)] == told(intake)
+
+
+def test_a_histogram_whose_sum_is_no_number_is_taken_without_it():
+    page, intake = make("h")
+    page.read(histogram(total="NaN"))
+    page.read(histogram(inside="2", outside="3", total="NaN"))
+
+    assert [("h", "None", (), 0.5, 1)] == told(intake)
+
+
+def test_whatever_is_wrong_with_a_page_is_told_and_it_is_read_again(monkeypatch):
+    pages = [histogram(le="x"), "h{ 1\n", "h one\n", histogram(), histogram()]
+    page, _ = make("*")
+    with loopback(lambda _: (200, pages.pop(0))) as server:
+        target = Target(server.url, page, every_seconds=1)
+        errors = []
+        for _ in range(4):
+            target.read()
+            errors.append(target.error.removeprefix(f"{server.url}: "))
+        monkeypatch.setattr(page, "read", lambda _: 1 / 0)
+        target.read()
+        target.close()
+
+    assert 'h_bucket: le="x" is not a number' == errors[0]
+    assert ["line 1", "line 1", ""] == [error.partition(":")[0] for error in errors[1:]]
+    assert target.error.endswith(": ZeroDivisionError: division by zero")
+
+
 def test_of_a_summary_the_sum_and_the_count_are_taken():
     page, intake = make("rpc_duration_seconds")
     page.read(VLLM)

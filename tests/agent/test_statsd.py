@@ -52,6 +52,8 @@ def test_a_line_has_values_a_type_a_rate_and_tags():
         ("latency:1|x", "known: c, g, ms, h, d, s"),
         ("latency:1|c|@0", "not in"),
         ("latency:1|c|@2", "not in"),
+        ("latency:1|ms|@1e-320", "not in"),
+        ("latency:1|ms|@nan", "not in"),
         ("latency:1|c|T1656581400", "timestamp"),
         ("_e{5,4}:title|text", "events"),
         ("_sc|name|0", "service checks"),
@@ -121,3 +123,35 @@ def test_datagrams_arrive_at_the_loopback_port(statsd):
 
     assert arrived.wait(10)
     assert {("orders", ()): (3.0, 1)} == collected(statsd)
+
+
+def test_a_datagram_that_fails_is_counted_and_the_next_is_taken(statsd):
+    arrived = threading.Event()
+    take = statsd.datagram
+
+    def failing(content):
+        if content == b"broken:1|c":
+            raise RuntimeError("not foreseen")
+        take(content)
+        arrived.set()
+
+    statsd.datagram = failing
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for content in (b"broken:1|c", b"orders:3|c"):
+            sender.sendto(content, ("127.0.0.1", statsd.port))
+
+    assert arrived.wait(10)
+    told = {sample.metric.name: sample.value for sample in statsd.collect()}
+    assert {"orders": 3.0, inputs.AGENT_INPUT_REJECTED.name: 1} == told
+
+
+@given(st.floats(), st.floats(), st.sampled_from(["c", "g", "ms", "h", "d"]))
+def test_any_number_at_any_rate_is_taken_or_counted(value, rate, kind):
+    intake = Intake("statsd", most_series=50, monotonic=FakeClock().monotonic)
+    made = Statsd(port=0, tags=(), intake=intake, monotonic=FakeClock().monotonic)
+    made.datagram(f"x:{value}|{kind}|@{rate}".encode())
+    told = list(made.collect())
+    made.close()
+
+    rejections = [sample.value for sample in told if sample.metric is inputs.AGENT_INPUT_REJECTED]
+    assert rejections == [1 - len(told[:-1])]
