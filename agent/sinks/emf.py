@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate, repeat
 from pathlib import Path
 
 from agent.sample import Datum, Dimensions, Sample, Window
@@ -19,6 +20,8 @@ from agent.sinks.stdout import Printer
 MAX_METRICS = 100
 MAX_NUMBERS = 100
 MAX_EVENT_BYTES = 1_000_000
+MOST_SAMPLES = 10_000
+"""The format has no counts: of a datum with more samples so many stand for all, or a line's memory had no bound."""
 _LINES_AT_ONCE = 1000
 
 
@@ -39,7 +42,7 @@ class EmfFile:
         fault = illegal(datum)
         if fault:
             raise Unfit(fault)
-        return Item(start, datum, b"")
+        return Item(start, datum, b"", -(-min(datum.count, MOST_SAMPLES) // MAX_NUMBERS))
 
     def send(self, items: Sequence[Item], *, timeout_seconds: float) -> Answer:  # noqa: ARG002  the disk has no timeout
         """Append; what could be written in part only is cut off again."""
@@ -106,17 +109,34 @@ def lines(datums: Iterable[tuple[datetime, Datum]], namespace: str) -> Iterator[
 
 
 def expand(datum: Datum) -> Iterator[float]:
-    """Every sample; of a statistic set as many numbers with the same minimum, maximum and sum."""
+    """Every sample; of a statistic set as many numbers with the same minimum, maximum and sum.
+
+    Of more than MOST_SAMPLES so many, evenly by rank, the least and the greatest among them: the shape is kept, the sum
+    and the count are not. A set's have about its average.
+    """
+    size = min(datum.count, MOST_SAMPLES)
     if datum.values:
-        for value, count in zip(datum.values, datum.counts, strict=True):
-            for _ in range(count):
-                yield value
+        yield from datum.values if datum.count == len(datum.values) else _ranked(datum, size)
         return
-    if datum.count > 1:
+    if size > 1:
         yield datum.minimum
-    for _ in range(datum.count - 2):
-        yield (datum.total - datum.minimum - datum.maximum) / (datum.count - 2)
+    if size > 2:
+        total = datum.total if size == datum.count else datum.total / datum.count * size
+        between = (total - datum.minimum - datum.maximum) / (size - 2)
+        yield from repeat(min(datum.maximum, max(datum.minimum, between)), size - 2)
     yield datum.maximum
+
+
+def _ranked(datum: Datum, size: int) -> Iterator[float]:
+    """So many of the samples, evenly by their rank; all of them where so many there are."""
+    upto = accumulate(datum.counts)
+    values = iter(datum.values)
+    value, end = next(values), next(upto)
+    for place in range(size):
+        rank = place * (datum.count - 1) // max(1, size - 1)
+        while rank >= end:
+            value, end = next(values), next(upto)
+        yield value
 
 
 def _line(

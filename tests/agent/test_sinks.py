@@ -15,7 +15,7 @@ from agent.credentials import Provider
 from agent.sample import Datum, Sample
 from agent.sinks import Answer as Reply
 from agent.sinks import Item, Unfit, Verdict, registry
-from agent.sinks.emf import MAX_METRICS, MAX_NUMBERS, EmfFile, EmfStdout, expand, lines
+from agent.sinks.emf import MAX_METRICS, MAX_NUMBERS, MOST_SAMPLES, EmfFile, EmfStdout, expand, lines
 from agent.sinks.mlflow import Mlflow
 from agent.sinks.otlp import Otlp, build, request
 from agent.sinks.prometheus import STALE_SECONDS, Page, Prometheus
@@ -221,6 +221,52 @@ def test_a_statistic_set_is_told_by_numbers_with_the_same_statistics(values):
 
     assert (min(values), max(values), len(values)) == (min(numbers), max(numbers), len(numbers))
     assert sum(values) == pytest.approx(sum(numbers), abs=1e-6)
+
+
+def often(counted):
+    """A datum of values, each seen so many times."""
+    values, counts = tuple(sorted(counted)), tuple(counted[value] for value in sorted(counted))
+    total = sum(value * count for value, count in counted.items())
+    return Datum(host.CPU_USAGE_ACTIVE, (("host", "h"),), values[0], values[-1], total, sum(counts), values, counts)
+
+
+@pytest.mark.parametrize("unit", [10_000, 2**60])
+def test_of_very_many_samples_the_shape_is_told_in_bounds(unit):
+    numbers = list(expand(often({1.0: unit, 2.0: 2 * unit, 5.0: unit, 9.0: 1})))
+
+    assert len(numbers) == MOST_SAMPLES
+    assert [numbers.count(value) for value in (1.0, 2.0, 5.0, 9.0)] == pytest.approx([2500, 5000, 2500, 1], abs=1)
+    assert (1.0, 9.0) == (numbers[0], numbers[-1])
+
+
+@given(st.dictionaries(st.integers(0, 99).map(float), st.integers(1, 10**6), min_size=1, max_size=40))
+def test_numbers_of_a_datum_are_its_own_and_no_more_than_it_has(counted):
+    datum = often(counted)
+
+    numbers = list(expand(datum))
+
+    assert len(numbers) == min(datum.count, MOST_SAMPLES)
+    assert (datum.minimum, datum.maximum) == (numbers[0], numbers[-1])
+    assert set(numbers) <= set(datum.values)
+    assert numbers == sorted(numbers)
+
+
+@given(st.floats(0, 1e9), st.floats(0, 1e9), st.floats(0, 1), st.integers(MOST_SAMPLES, 2**70))
+def test_a_set_of_very_many_samples_keeps_its_edges_and_about_its_average(one, other, share, count):
+    least, most = min(one, other), max(one, other)
+    total = (least + share * (most - least)) * count
+    numbers = list(expand(Datum(host.CPU_USAGE_ACTIVE, (), least, most, total, count)))
+
+    assert (MOST_SAMPLES, least, most) == (len(numbers), min(numbers), max(numbers))
+    assert sum(numbers) / MOST_SAMPLES == pytest.approx(total / count, rel=1e-9, abs=(most - least) / 1000)
+
+
+def test_a_request_of_emf_has_no_more_numbers_than_its_lines_may_hold(tmp_path):
+    sink = EmfFile(tmp_path / "metrics.log", namespace="CWAgent")
+
+    entries = [sink.item(NOON, MINUTE, often({1.0: count})).entries for count in (1, 100, 101, 2**60)]
+
+    assert [1, 1, 2, MOST_SAMPLES // MAX_NUMBERS] == entries
 
 
 def emf_items(sink, count=3):
