@@ -14,15 +14,26 @@ MOST_ENTRIES = 10_000
 
 
 def newest(path: str) -> float:
-    """When a file, or the newest of a folder's entries, was last written: seconds since the epoch. Raises OSError."""
+    """When a file, or the newest of a folder's entries, was last written: seconds since the epoch. Raises OSError.
+
+    Entries that are gone by the time they are asked, and links to nowhere, are none.
+    """
     try:
         with os.scandir(path) as entries:
-            written = [entry.stat().st_mtime for entry, _ in zip(entries, range(MOST_ENTRIES), strict=False)]
+            asked = [_written(entry) for entry, _ in zip(entries, range(MOST_ENTRIES), strict=False)]
     except NotADirectoryError:
         return os.stat(path).st_mtime  # noqa: PTH116  told as text, as the configuration has it
+    written = [one for one in asked if one is not None]
     if not written:
         raise FileNotFoundError(2, "the folder is empty", path)
     return max(written)
+
+
+def _written(entry: os.DirEntry[str]) -> float | None:
+    try:
+        return entry.stat().st_mtime
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 class Files:
@@ -40,21 +51,24 @@ class Files:
             guarded.close()
 
     def collect(self) -> Iterator[Sample]:
-        """Whether each is there, and its age; raises Stuck for one that hangs after the others were reported."""
+        """Whether each is there, and its age; raises what went wrong with any after the others were reported.
+
+        That is Stuck for one that hangs, OSError for one that the agent may not or cannot look at: it may be there.
+        """
         if not self._files:
             raise NoData(FOR_GOOD)
-        stuck: Stuck | None = None
+        failures: list[OSError | Stuck] = []
         for path, guarded in self._files.items():
             dimensions = (("file", path),)
             try:
                 written = guarded.ask()
-            except OSError:
+            except (FileNotFoundError, NotADirectoryError):
                 yield Sample(host.FILE_MISSING, 1, dimensions)
                 continue
-            except Stuck as error:
-                stuck = error
+            except (OSError, Stuck) as error:
+                failures.append(error)
                 continue
             yield Sample(host.FILE_MISSING, 0, dimensions)
             yield Sample(host.FILE_AGE, max(0.0, self._now().timestamp() - written), dimensions)
-        if stuck is not None:
-            raise stuck
+        if failures:
+            raise failures[0]

@@ -1,6 +1,7 @@
 import os
 import struct
 import threading
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -173,6 +174,55 @@ def test_the_age_of_a_file_and_of_the_newest_in_a_folder(tmp_path):
         ("file_missing", paths[2]): 1,
         ("file_missing", paths[3]): 1,
     }
+
+
+def test_what_leads_nowhere_in_a_folder_is_not_looked_at(tmp_path):
+    write(tmp_path, {"checkpoints/new": "", "odd/file": ""})
+    os.utime(tmp_path / "checkpoints/new", (0, NOON.timestamp() - 60))
+    for folder, target in (("checkpoints", "gone"), ("checkpoints", "new/beyond"), ("links", "gone")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / f"to-{target.replace('/', '-')}").symlink_to(target)
+    paths = [str(tmp_path / name) for name in ("checkpoints", "links", "odd/file/below")]
+
+    found = by_device(Files(context(files=tuple(paths), now=lambda: NOON)))
+
+    assert found == {
+        ("file_missing", paths[0]): 0,
+        ("file_age", paths[0]): 60,
+        ("file_missing", paths[1]): 1,
+        ("file_missing", paths[2]): 1,
+    }
+
+
+def test_a_temporary_file_that_goes_between_two_calls_is_no_missing_folder(tmp_path, monkeypatch):
+    write(tmp_path, {"model.tmp": "", "model": ""})
+    os.utime(tmp_path / "model", (0, NOON.timestamp()))
+    scandir = os.scandir
+
+    @contextmanager
+    def racing(path):
+        with scandir(path) as found:
+            entries = list(found)
+        (tmp_path / "model.tmp").unlink()
+        yield iter(entries)
+
+    monkeypatch.setattr(os, "scandir", racing)
+
+    assert newest(str(tmp_path)) == NOON.timestamp()
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), OSError(116, "Stale file handle")])
+def test_what_may_not_be_looked_at_is_not_called_missing(error):
+    def look(path):
+        if path == "/secret":
+            raise error
+        return NOON.timestamp()
+
+    samples = iter(Files(context(files=("/secret", "/beat"), now=lambda: NOON), look).collect())
+
+    assert [next(samples).metric.name for _ in range(2)] == ["file_missing", "file_age"]
+    with pytest.raises(type(error), match=error.strerror):
+        next(samples)
 
 
 def test_a_file_on_a_dead_server_keeps_the_others_from_nothing(tmp_path, monkeypatch):
