@@ -90,7 +90,7 @@ class Looker:
                     raise
                 self._asks_server = True
         assert self._server is not None  # noqa: S101  it was there when it was decided
-        return list(self._server.items("/api/v1/pods", selector=f"spec.nodeName={self._node}"))
+        return self._server.selected("/api/v1/pods", selector=f"spec.nodeName={self._node}")
 
 
 class Node:

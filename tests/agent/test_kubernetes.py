@@ -122,7 +122,9 @@ def test_a_kubelet_that_keeps_its_pods_to_itself_is_not_asked_again(account, api
 
     assert len(first.pods) == len(second.pods) == 5
     assert [one.path for one in web.requests].count("/pods") == 1
-    assert "fieldSelector=spec.nodeName%3Dnode-a" in cluster_api.requests[0].path
+    path, _, query = cluster_api.requests[0].path.partition("?")
+    assert path == "/api/v1/pods"
+    assert {"resourceVersion=0", "fieldSelector=spec.nodeName%3Dnode-a"} == set(query.split("&"))
 
 
 def test_a_refused_kubelet_without_an_api_server_is_an_error_that_names_the_path(account, api):
