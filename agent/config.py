@@ -56,6 +56,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """node: the pods of this node; cluster: all workloads, from one agent a cluster."""
     kubelet_url: str = ""
     """For node mode; empty: port 10250 of the environment's HOST_IP."""
+    kubelet_ca: str = ""
+    """A file of the authorities that may vouch for the kubelet; empty: the cluster's."""
     kubelet_root: str = "/var/lib/kubelet"
     """Where the kubelet's pod-resources socket is, or the file in which it keeps which pod has which GPU."""
     sinks: tuple[str, ...] = ("cloudwatch",)
@@ -221,6 +223,7 @@ def _check_sinks(config: Config) -> list[str]:
             ("emf_file", config.emf_file),
             ("health_file", config.health_file),
             ("disk_root", config.disk_root),
+            ("kubelet_ca", config.kubelet_ca),
         )
         if value and not value.startswith("/")
     ]

@@ -29,8 +29,8 @@ class Context:
 
     `full` asks collectors for a series of each core, disk and interface. `files` are those whose age is measured.
     `disk_root` is put before `disk_paths`, which are the host's own.
-    `gpus` is how many GPUs there should be; 0: as many as there are or were. `kubelet_url`, `kubelet_root` and
-    `node`, this node's name, are for Kubernetes' node mode.
+    `gpus` is how many GPUs there should be; 0: as many as there are or were. `kubelet_url`, `kubelet_ca`,
+    `kubelet_root` and `node`, this node's name, are for Kubernetes' node mode.
     """
 
     proc_root: Path
@@ -44,6 +44,7 @@ class Context:
     gpus: int = 0
     kubernetes: KubernetesMode = "off"
     kubelet_url: str = ""
+    kubelet_ca: str = ""
     disk_root: str = ""
     kubelet_root: Path = Path("/var/lib/kubelet")
     node: str = ""

@@ -80,6 +80,7 @@ def context_of(config: Config, clock: Clock) -> Context:
         gpus=config.gpus,
         kubernetes=config.kubernetes,
         kubelet_url=config.kubelet_url,
+        kubelet_ca=config.kubelet_ca,
         disk_root=config.disk_root,
         kubelet_root=Path(config.kubelet_root),
     )

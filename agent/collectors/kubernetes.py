@@ -12,11 +12,13 @@ SECONDS = 30.0
 """Between looks."""
 
 
-Look = Callable[[], tuple[Sample, ...]]
+Found = tuple[tuple[Sample, ...], Exception | None]
+"""The samples of a look, and what went wrong with a part of it."""
+Look = Callable[[], Found]
 
 
 def node(context: Context, environment: Mapping[str, str], made: ExitStack) -> Look:
-    """Looks at this node. Raises ValueError without the kubelet's address."""
+    """Looks at this node. Raises ValueError without the kubelet's address, or the file of its authorities."""
     from agent.kubernetes import api
     from agent.kubernetes.node import Looker, Node
 
@@ -24,15 +26,22 @@ def node(context: Context, environment: Mapping[str, str], made: ExitStack) -> L
     url = context.kubelet_url or (f"https://{f'[{host}]' if ':' in host else host}:10250" if host else "")
     if not url:
         raise ValueError("kubelet_url: neither it nor the environment's HOST_IP says where the kubelet is")
+    if context.kubelet_ca and not os.path.isfile(context.kubelet_ca):  # noqa: PTH113  Path's raises where it may not look
+        raise ValueError(f"kubelet_ca: {context.kubelet_ca!r} is not a file that the agent can see")
     server = api.server(environment)
     name = context.node or environment.get("NODE_NAME", "")
-    kubelet, cluster_api = api.Api(url), api.Api(server) if server else None
+    kubelet, cluster_api = api.Api(url, authorities=context.kubelet_ca), api.Api(server) if server else None
     for each in (kubelet, cluster_api):
         if each is not None:
             made.callback(each.close)
     looker = Looker(kubelet, cluster_api, node=name, root=context.kubelet_root)
     makes = Node(context.owners, context.monotonic)
-    return lambda: tuple(makes.samples(looker.look()))
+
+    def found() -> Found:
+        seen = looker.look()
+        return tuple(makes.samples(seen)), seen.failure
+
+    return found
 
 
 def cluster(environment: Mapping[str, str], made: ExitStack) -> Look:
@@ -45,7 +54,7 @@ def cluster(environment: Mapping[str, str], made: ExitStack) -> Look:
         raise ValueError("kubernetes: KUBERNETES_SERVICE_HOST is not set: cluster mode runs in a pod")
     server, makes = api.Api(url), Cluster()
     made.callback(server.close)
-    return lambda: tuple(makes.samples(look(server)))
+    return lambda: (tuple(makes.samples(look(server))), None)
 
 
 class Kubernetes:
@@ -54,7 +63,7 @@ class Kubernetes:
     def __init__(self, context: Context, environment: Mapping[str, str] = os.environ) -> None:
         """Raises ValueError where the mode needs what the environment does not tell."""
         self._made = ExitStack()
-        self._looks: Background[tuple[Sample, ...]] | None = None
+        self._looks: Background[Found] | None = None
         if context.kubernetes == "node":
             self._begin(context, node(context, environment, self._made))
         elif context.kubernetes == "cluster":
@@ -68,7 +77,10 @@ class Kubernetes:
         self._made.close()
 
     def collect(self) -> Iterator[Sample]:
-        """What the last look found; raises what went wrong with it."""
+        """What the last look found; raises, after that, what went wrong with it."""
         if self._looks is None:
             raise NoData(FOR_GOOD)
-        yield from self._looks.take()
+        samples, failure = self._looks.take()
+        yield from samples
+        if failure is not None:
+            raise failure

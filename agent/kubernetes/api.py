@@ -26,12 +26,17 @@ class Refused(Exception):
 class Api:
     """One server. The token is read anew each time, for it is changed under the process."""
 
-    def __init__(self, url: str, *, account: Path = ACCOUNT) -> None:
-        """`account` is the folder of the service account's token and of the cluster's authority."""
-        authority = account / "ca.crt"
+    def __init__(self, url: str, *, account: Path = ACCOUNT, authorities: str = "") -> None:
+        """`account` is the folder of the service account's token and of the cluster's authority.
+
+        `authorities` is a file of those that are trusted in its place.
+        """
+        clusters = account / "ca.crt"
         self._token = account / "token"
         self._connection = Connection(
-            url, authorities=str(authority) if authority.exists() else "", longest_answer=LONGEST_ANSWER
+            url,
+            authorities=authorities or (str(clusters) if clusters.exists() else ""),
+            longest_answer=LONGEST_ANSWER,
         )
 
     def text(self, path: str) -> str:

@@ -1,8 +1,9 @@
 """Node mode: this node's pods, from its kubelet, and which workload has which GPU.
 
 The kubelet gives its pods to whoever may get nodes/pods (Kubernetes 1.36); before, that took nodes/proxy, which is the
-right to run anything, so the API server is asked for the node's pods where the kubelet refuses. Source: kubernetes.io,
-"Kubelet authentication/authorization", "Metrics For Kubernetes System Components".
+right to run anything, so the API server is asked for the node's pods where the kubelet refuses, or cannot be talked
+to: many have a certificate of their own making. Source: kubernetes.io, "Kubelet authentication/authorization",
+"Metrics For Kubernetes System Components".
 """
 
 import json
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.collectors.counters import Deltas
+from agent.connection import ConnectionFailed
 from agent.context import Owners
 from agent.inputs import exposition
 from agent.kubernetes import objects, podresources
@@ -31,13 +33,15 @@ _FORBIDDEN = frozenset({401, 403})
 class Seen:
     """One look: the node's pods, and by pod its working set (bytes) and processor time since its start (ms).
 
-    Pods go by namespace and name; `devices` are whose each is.
+    Pods go by namespace and name; `devices` are whose each is. `failure` is why the kubelet did not tell what its pods
+    use: then both are empty.
     """
 
     pods: tuple[Pod, ...]
     memory: Mapping[tuple[str, str], int]
     cpu: Mapping[tuple[str, str], int]
     devices: Mapping[str, tuple[str, str]]
+    failure: Exception | None = None
 
 
 def parse_resources(page: str) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]:
@@ -65,8 +69,12 @@ class Looker:
     def look(self) -> Seen:
         """Raises Refused, ConnectionFailed, OSError, or ValueError for what is not understood."""
         pods = tuple(map(objects.pod, self._pods()))
-        memory, cpu = parse_resources(self._kubelet.text("/metrics/resource"))
-        return Seen(pods, memory, cpu, self._devices(pods))
+        devices = self._devices(pods)
+        try:
+            memory, cpu = parse_resources(self._kubelet.text("/metrics/resource"))
+        except (Refused, ConnectionFailed, ValueError) as error:
+            return Seen(pods, {}, {}, devices, error)
+        return Seen(pods, memory, cpu, devices)
 
     def _devices(self, pods: Iterable[Pod]) -> dict[str, tuple[str, str]]:
         """From the kubelet's socket; where that is not mounted, from the file that it keeps."""
@@ -89,6 +97,9 @@ class Looker:
                 if error.status not in _FORBIDDEN or self._server is None or not self._node:
                     raise
                 self._asks_server = True
+            except ConnectionFailed:  # it may be there again at the next look
+                if self._server is None or not self._node:
+                    raise
         assert self._server is not None  # noqa: S101  it was there when it was decided
         return self._server.selected("/api/v1/pods", selector=f"spec.nodeName={self._node}")
 
@@ -115,7 +126,8 @@ class Node:
         )
         workloads = {(one.namespace, one.name): one.dimensions for one in seen.pods}
         self._owners.by_uuid = {device: workloads[pod] for device, pod in seen.devices.items() if pod in workloads}
-        yield from self._used(seen)
+        if seen.failure is None:
+            yield from self._used(seen)
 
     def _used(self, seen: Seen) -> Iterator[Sample]:
         workloads = {(one.namespace, one.name): one.dimensions for one in seen.pods}

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -165,7 +166,7 @@ class Loopback:
 
 
 @contextmanager
-def loopback(answer: Callable[[Request], Answer]) -> Iterator[Loopback]:
+def loopback(answer: Callable[[Request], Answer], *, tls: ssl.SSLContext | None = None) -> Iterator[Loopback]:
     """Serve until the block ends."""
     state = Loopback(answer)
 
@@ -204,7 +205,9 @@ def loopback(answer: Callable[[Request], Answer]) -> Iterator[Loopback]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    state.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

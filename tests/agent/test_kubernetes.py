@@ -1,4 +1,5 @@
 import json
+import ssl
 import threading
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from agent.kubernetes.api import Api, Refused, server
 from agent.kubernetes.node import Looker, Node, parse_resources
 from agent.kubernetes.objects import Events
 from agent.sample import NoData
+from benchmarks.tls import CERTIFICATE, certify
 from tests.agent.fakes import TESTDATA, FakeClock, context, loopback
 
 PAGES = TESTDATA / "kubernetes"
@@ -134,6 +136,92 @@ def test_a_refused_kubelet_without_an_api_server_is_an_error_that_names_the_path
             looker.look()
 
 
+def no_kubelet(_):
+    raise ConnectionResetError
+
+
+def test_pods_are_had_from_the_api_server_while_the_kubelet_cannot_be_talked_to(account, api):
+    answers = [no_kubelet, no_kubelet, kubelet, kubelet]
+
+    def asked(request):
+        return answers.pop(0)(request)
+
+    with loopback(asked) as web, loopback(api_server) as cluster_api:
+        looker = Looker(api(web.url), api(cluster_api.url), node="node-a", root=checkpoint(account))
+        first, second = looker.look(), looker.look()
+
+    assert (5, {}, {}) == (len(first.pods), first.memory, first.cpu)
+    assert {"GPU-0", "GPU-1"} <= set(first.devices)
+    assert isinstance(first.failure, ConnectionFailed)
+    assert (5, None) == (len(second.pods), second.failure)
+    assert len(cluster_api.requests) == 1, "the kubelet is asked again"
+
+
+@pytest.mark.parametrize("answer, error", [((403, ""), Refused), ((200, "pod_cpu_usage_seconds_total{"), ValueError)])
+def test_what_pods_use_is_left_out_where_the_kubelet_does_not_tell_it(account, api, answer, error):
+    owners, clock = Owners(), FakeClock()
+    makes = Node(owners, clock.monotonic, cores=4)
+    resources = [(200, text("resource.txt")), answer, (200, text("resource.txt").replace(" 400.25 ", " 420.25 "))]
+
+    def asked(request):
+        return resources.pop(0) if request.path == "/metrics/resource" else kubelet(request)
+
+    with loopback(asked) as web:
+        looker = Looker(api(web.url), None, node="", root=checkpoint(account))
+        told = []
+        for _ in range(3):
+            seen = looker.look()
+            told.append((found(makes.samples(seen)), seen.failure))
+            clock.advance(10)
+
+    (_, _), (second, failure), (third, _) = told
+    assert isinstance(failure, error)
+    assert second["kube_node_pods_running", ()] == 2
+    assert ("kube_workload_memory_working_set", TRAIN) not in second
+    assert {"GPU-0": TRAIN, "GPU-1": TRAIN} == owners.by_uuid
+    assert third["kube_workload_cpu_of_node", TRAIN] == pytest.approx(25), "20 of 80 core seconds since it was told"
+
+
+@pytest.fixture
+def tls(tmp_path):
+    certify(tmp_path)
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(tmp_path / CERTIFICATE, tmp_path / "key.pem")
+    return made
+
+
+def test_a_kubelet_with_a_certificate_of_its_own_is_believed_by_its_own_authority(tmp_path, tls):
+    with loopback(kubelet, tls=tls) as web:
+        trusting = Api(web.url, account=tmp_path, authorities=str(tmp_path / CERTIFICATE))
+        asked = json.loads(trusting.text("/pods"))
+        trusting.close()
+        doubting = Api(web.url, account=tmp_path)
+        with pytest.raises(ConnectionFailed, match="certificate verify failed"):
+            doubting.text("/pods")
+
+    assert len(asked["items"]) == 5
+
+
+def test_a_collector_fails_after_what_the_kubelet_did_tell(tmp_path):
+    def asked(request):
+        return (403, "") if request.path == "/metrics/resource" else kubelet(request)
+
+    with loopback(asked) as web:
+        collector = Kubernetes(context(kubernetes="node", kubelet_url=web.url, kubelet_root=tmp_path), {})
+        with pytest.raises(NoData):
+            list(collector.collect())
+        for thread in threading.enumerate():
+            if thread.name == "kubernetes":
+                thread.join(20)
+        samples = iter(collector.collect())
+        told = [next(samples).metric.name for _ in range(3)]
+        with pytest.raises(Refused, match="/metrics/resource: status 403"):
+            list(samples)
+        collector.close()
+
+    assert "kube_node_pods_running" in told
+
+
 def test_restarts_and_oom_kills_are_counted_when_they_happen():
     events, before = Events(), pods()
     told = json.loads(text("pods.json"))["items"]
@@ -215,6 +303,8 @@ def test_resources_are_read_by_pod():
 def test_modes_need_what_they_need_and_say_so():
     with pytest.raises(ValueError, match="kubelet_url"):
         Kubernetes(context(kubernetes="node"), {})
+    with pytest.raises(ValueError, match="kubelet_ca: '/gone' is not a file"):
+        Kubernetes(context(kubernetes="node", kubelet_url="https://n:10250", kubelet_ca="/gone"), {})
     with pytest.raises(ValueError, match="KUBERNETES_SERVICE_HOST"):
         Kubernetes(context(kubernetes="cluster"), {})
     with pytest.raises(NoData):
