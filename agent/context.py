@@ -1,6 +1,6 @@
 """What a collector may need to know about where and how it runs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +17,10 @@ def _now() -> datetime:
 
 
 class Owners:
-    """Who has which GPU: the workload by the device's UUID, told by the Kubernetes collector to the GPUs'."""
+    """Who has which GPU: the workloads by the device's UUID, told by the Kubernetes collector to the GPUs'."""
 
     def __init__(self) -> None:
-        self.by_uuid: Mapping[str, Dimensions] = {}
+        self.by_uuid: Mapping[str, Collection[Dimensions]] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from agent import programs
@@ -46,11 +46,12 @@ class Growing:
                 yield Sample(metric, now - before)
 
 
-def parse_report(report: Report, growing: Growing, owners: Mapping[str, Dimensions]) -> Iterator[Sample]:
+def parse_report(report: Report, growing: Growing, owners: Mapping[str, Collection[Dimensions]]) -> Iterator[Sample]:
     """The samples of one look.
 
     A metric that the fold carries comes twice: with the GPU's index, and without, so that the folded series has one
-    sample a GPU and its maximum is the worst of them. `owners` are the workloads that GPUs are given to, by UUID.
+    sample a GPU and its maximum is the worst of them. `owners` are the workloads that GPUs are given to, by UUID:
+    one that several share is each one's, for who uses how much of it nobody tells.
     """
     for reading in report.readings:
         yield from samples_of(reading, growing)
@@ -60,7 +61,7 @@ def parse_report(report: Report, growing: Growing, owners: Mapping[str, Dimensio
             ((reading.uuid,), reading.gauges),
             *((one.uuids, one.gauges) for one in reading.partitions),
         ):
-            for owner in {owners[uuid] for uuid in uuids if uuid in owners}:
+            for owner in {one for uuid in uuids for one in owners.get(uuid, ())}:
                 for metric, value in gauges:
                     if metric.name in _OF_WORKLOADS:
                         yield Sample(_OF_WORKLOADS[metric.name], value, owner)

@@ -8,7 +8,7 @@ to: many have a certificate of their own making. Source: kubernetes.io, "Kubelet
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,14 +33,15 @@ _FORBIDDEN = frozenset({401, 403})
 class Seen:
     """One look: the node's pods, and by pod its working set (bytes) and processor time since its start (ms).
 
-    Pods go by namespace and name; `devices` are whose each is. `failure` is why the kubelet did not tell what its pods
+    Pods go by namespace and name; `devices` are whose each is, several pods' where it is
+    sliced by time. `failure` is why the kubelet did not tell what its pods
     use: then both are empty.
     """
 
     pods: tuple[Pod, ...]
     memory: Mapping[tuple[str, str], int]
     cpu: Mapping[tuple[str, str], int]
-    devices: Mapping[str, tuple[str, str]]
+    devices: Mapping[str, Collection[tuple[str, str]]]
     failure: Exception | None = None
 
 
@@ -76,7 +77,7 @@ class Looker:
             return Seen(pods, {}, {}, devices, error)
         return Seen(pods, memory, cpu, devices)
 
-    def _devices(self, pods: Iterable[Pod]) -> dict[str, tuple[str, str]]:
+    def _devices(self, pods: Iterable[Pod]) -> dict[str, set[tuple[str, str]]]:
         """From the kubelet's socket; where that is not mounted, from the file that it keeps."""
         try:
             return podresources.devices(podresources.ask(self._socket))
@@ -87,7 +88,7 @@ class Looker:
         except FileNotFoundError:
             return {}  # no device plugin on this node, or the folder is not mounted
         by_uid = {one.uid: (one.namespace, one.name) for one in pods}
-        return {device: by_uid[uid] for device, uid in found.items() if uid in by_uid}
+        return {device: {by_uid[uid] for uid in uids if uid in by_uid} for device, uids in found.items()}
 
     def _pods(self) -> list[dict[str, object]]:
         if not self._asks_server:
@@ -125,7 +126,9 @@ class Node:
             self._events.since(seen.pods), kubernetes.KUBE_NODE_RESTARTS, kubernetes.KUBE_NODE_OOM_KILLS
         )
         workloads = {(one.namespace, one.name): one.dimensions for one in seen.pods}
-        self._owners.by_uuid = {device: workloads[pod] for device, pod in seen.devices.items() if pod in workloads}
+        self._owners.by_uuid = {
+            device: {workloads[pod] for pod in having if pod in workloads} for device, having in seen.devices.items()
+        }
         if seen.failure is None:
             yield from self._used(seen)
 

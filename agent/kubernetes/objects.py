@@ -121,18 +121,18 @@ def whole_device(name: str) -> str:
     return name.partition(_SHARE)[0]
 
 
-def devices(checkpoint: str) -> dict[str, str]:
-    """The pod's uid by the id of each device that it has, of the kubelet's device checkpoint.
+def devices(checkpoint: str) -> dict[str, set[str]]:
+    """The uid of each pod that has it, by the id of a device, of the kubelet's device checkpoint.
 
     Source: kubernetes/kubernetes, pkg/kubelet/cm/devicemanager/checkpoint. A file that the kubelet keeps for itself,
     for nodes where its socket is not to be had.
     """
-    owners = {}
+    owners: dict[str, set[str]] = {}
     for entry in json.loads(checkpoint)["Data"]["PodDeviceEntries"] or ():
         if entry["ResourceName"].startswith(GPU_RESOURCES):
             ids = entry["DeviceIDs"]
             for device in [one for some in ids.values() for one in some] if isinstance(ids, dict) else ids:
-                owners[whole_device(device)] = entry["PodUID"]
+                owners.setdefault(whole_device(device), set()).add(entry["PodUID"])
     return owners
 
 

@@ -36,16 +36,16 @@ class CallFailed(ValueError):
     """The kubelet's answer is none."""
 
 
-def devices(answer: bytes) -> dict[str, tuple[str, str]]:
-    """The namespace and name of the pod by the id of each GPU that it has, of a ListPodResourcesResponse."""
-    found = {}
+def devices(answer: bytes) -> dict[str, set[tuple[str, str]]]:
+    """The namespace and name of each pod that has it, by the id of a GPU, of a ListPodResourcesResponse."""
+    found: dict[str, set[tuple[str, str]]] = {}
     for pod in messages(answer, 1):
         name, namespace = (b"".join(messages(pod, number)).decode() for number in (1, 2))
         for container in messages(pod, 3):
             for given in messages(container, 2):
                 if b"".join(messages(given, 1)).decode().startswith(GPU_RESOURCES):
                     for device in messages(given, 2):
-                        found[whole_device(device.decode())] = (namespace, name)
+                        found.setdefault(whole_device(device.decode()), set()).add((namespace, name))
     return found
 
 

@@ -388,18 +388,20 @@ def test_no_gpu_anywhere_is_no_data(look, tmp_path):
 
 def test_a_workload_that_has_gpus_shows_how_it_uses_them(look):
     owners = Owners()
-    owners.by_uuid = dict.fromkeys(("GPU-0", "GPU-1"), (("namespace", "ml"), ("workload", "train")))
+    train, serve = ((("namespace", "ml"), ("workload", name)) for name in ("train", "serve"))
+    owners.by_uuid = {"GPU-0": {train}, "GPU-1": {train, serve}}
     _, _, read = look(FakeGpu(utilization=90), FakeGpu(utilization=0), FakeGpu(), owners=owners)
 
     found = read()
 
     assert found["gpu_workload_utilization", "ml", "train"] == [90, 0]
     assert found["gpu_workload_memory_used_percent", "ml", "train"] == [25, 25]
+    assert found["gpu_workload_utilization", "ml", "serve"] == [0], "a GPU that is sliced by time is both's"
 
 
 def test_a_workload_that_has_a_part_of_a_gpu_shows_how_it_uses_that(look):
     owners = Owners()
-    owners.by_uuid = {"MIG-1": (("namespace", "ml"), ("workload", "serve"))}
+    owners.by_uuid = {"MIG-1": {(("namespace", "ml"), ("workload", "serve"))}}
     gpu = FakeGpu(parts=[(1, GIB, 10 * GIB), (2, 5 * GIB, 10 * GIB)], activity={2: 40.0})
     _, clock, read = look(gpu, owners=owners)
     read()

@@ -34,6 +34,10 @@ def found(samples):
     return {(one.metric.name, one.dimensions): one.value for one in samples}
 
 
+def owned(owners):
+    return {device: set(workloads) for device, workloads in owners.by_uuid.items() if workloads}
+
+
 @pytest.fixture
 def account(tmp_path):
     (tmp_path / "token").write_text("secret\n")
@@ -111,7 +115,7 @@ def test_the_nodes_pods_and_what_their_workloads_use_are_told(account, api):
     assert told["kube_workload_memory_working_set", TRAIN] == 64 * 2**30
     assert told["kube_workload_cpu_of_node", TRAIN] == pytest.approx(50), "20 of 40 core seconds"
     assert told["kube_workload_cpu_of_node", SERVE] == 0
-    assert {"GPU-0": TRAIN, "GPU-1": TRAIN} == owners.by_uuid
+    assert owned(owners) == {"GPU-0": {TRAIN}, "GPU-1": {TRAIN}}
 
 
 def test_a_kubelet_that_keeps_its_pods_to_itself_is_not_asked_again(account, api):
@@ -178,7 +182,7 @@ def test_what_pods_use_is_left_out_where_the_kubelet_does_not_tell_it(account, a
     assert isinstance(failure, error)
     assert second["kube_node_pods_running", ()] == 2
     assert ("kube_workload_memory_working_set", TRAIN) not in second
-    assert {"GPU-0": TRAIN, "GPU-1": TRAIN} == owners.by_uuid
+    assert owned(owners) == {"GPU-0": {TRAIN}, "GPU-1": {TRAIN}}
     assert third["kube_workload_cpu_of_node", TRAIN] == pytest.approx(25), "20 of 80 core seconds since it was told"
 
 
@@ -287,10 +291,25 @@ def test_a_server_whose_certificate_is_not_the_clusters_is_not_told_the_token(ap
 def test_old_checkpoints_and_other_devices_are_understood():
     old = '{"Data": {"PodDeviceEntries": [{"PodUID": "u", "ResourceName": "nvidia.com/gpu", "DeviceIDs": ["GPU-9"]}]}}'
 
-    assert {"GPU-9": "u"} == objects.devices(old)
-    assert {"GPU-0": "u-train-0", "GPU-1": "u-train-0", "GPU-7": "u-gone"} == objects.devices(
+    assert {"GPU-9": {"u"}} == objects.devices(old)
+    assert {"GPU-0": {"u-train-0"}, "GPU-1": {"u-train-0"}, "GPU-7": {"u-gone"}} == objects.devices(
         text("kubelet_internal_checkpoint")
     )
+
+
+def test_a_gpu_that_is_sliced_by_time_is_every_pods_that_has_a_slice(account, api):
+    entries = [
+        {"PodUID": uid, "ResourceName": "nvidia.com/gpu", "DeviceIDs": {"0": [device]}}
+        for uid, device in (("u-train-0", "GPU-3::0"), ("u-serve-1", "GPU-3::1"), ("u-gone", "GPU-3::2"))
+    ]
+    root = checkpoint(account)
+    written = json.dumps({"Data": {"PodDeviceEntries": entries}})
+    (root / "device-plugins/kubelet_internal_checkpoint").write_text(written)
+    owners = Owners()
+    with loopback(kubelet) as web:
+        list(Node(owners, FakeClock().monotonic).samples(Looker(api(web.url), None, node="", root=root).look()))
+
+    assert owned(owners) == {"GPU-3": {TRAIN, SERVE}}
 
 
 def test_resources_are_read_by_pod():

@@ -26,6 +26,7 @@ def pod(name, namespace, *given):
 LIST = pod("train-0", "ml", ("nvidia.com/gpu", ["GPU-0", "GPU-1"]), ("vpc.amazonaws.com/efa", ["efa0"])) + pod(
     "serve-1", "ml", ("nvidia.com/mig-1g.10gb", ["MIG-7"]), ("nvidia.com/gpu.shared", ["GPU-2::3"])
 )
+LIST += pod("serve-2", "ml", ("nvidia.com/gpu.shared", ["GPU-2::0"]))
 
 
 def frame(kind, flags, stream, content=b""):
@@ -95,10 +96,10 @@ def test_the_kubelet_is_asked_who_has_which_gpu(path):
         told = ask(path)
 
     assert {
-        "GPU-0": ("ml", "train-0"),
-        "GPU-1": ("ml", "train-0"),
-        "GPU-2": ("ml", "serve-1"),
-        "MIG-7": ("ml", "serve-1"),
+        "GPU-0": {("ml", "train-0")},
+        "GPU-1": {("ml", "train-0")},
+        "GPU-2": {("ml", "serve-1"), ("ml", "serve-2")},
+        "MIG-7": {("ml", "serve-1")},
     } == devices(told)
     [headers] = [content for kind, _, content in server.frames if kind == HEADERS]
     assert b"\x05:path\x1b/v1.PodResourcesLister/List" in headers
@@ -118,7 +119,7 @@ def test_a_node_asks_its_kubelets_socket_before_the_file_that_it_keeps(tmp_path,
         seen = Looker(api, None, node="", root=Path()).look()
         api.close()
 
-    assert seen.devices["GPU-1"] == ("ml", "train-0")
+    assert seen.devices["GPU-1"] == {("ml", "train-0")}
 
 
 def test_a_node_without_devices_tells_an_empty_list(path):

@@ -134,7 +134,7 @@ class WholeHost:
         memory, cpu = node.parse_resources((PAGES / "resource.txt").read_text())
         of_node, of_cluster = node.Node(self.context.owners, self.clock.monotonic, cores=4), cluster.Cluster()
         workloads = (objects.Workload("ml", "train", desired=2, ready=2, available=1),)
-        seen = node.Seen(pods, memory, cpu, {"GPU-0": (pods[0].namespace, pods[0].name)})
+        seen = node.Seen(pods, memory, cpu, {"GPU-0": {(pods[0].namespace, pods[0].name)}})
         whole = cluster.Seen(pods, workloads, ((True, 8),))
 
         def samples() -> Iterator[Sample]:
