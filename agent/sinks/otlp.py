@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from agent import __version__
 from agent.aws import CREDENTIAL_CODES, Service, compressed, error_code
 from agent.connection import Response
+from agent.inputs import units
 from agent.sample import Datum
 from agent.sinks import Answer, Item, Verdict
 from agent.sinks.cloudwatch import outcome
@@ -21,7 +22,6 @@ MAX_POINTS = 1000
 MAX_BODY_BYTES = 1_000_000
 _DELTA = 1  # AGGREGATION_TEMPORALITY_DELTA
 _NANOSECONDS = 1_000_000_000
-_UNITS = {"Percent": "%", "Bytes": "By", "Megabytes": "MBy", "Seconds": "s", "Milliseconds": "ms", "Count": "1"}
 _WRAPPING = 200
 """More than what is around the metrics of a request."""
 
@@ -84,7 +84,7 @@ def build(start: datetime, length: timedelta, datum: Datum) -> Sequence[bytes]:
     begin = int(start.timestamp()) * _NANOSECONDS
     end = begin + int(length.total_seconds()) * _NANOSECONDS
     attributes = b"".join(_attribute(7, name, value) for name, value in datum.dimensions)
-    unit = text(3, _UNITS.get(datum.metric.unit, ""))
+    unit = text(3, units.to_ucum(datum.metric.unit))
 
     def metric(name: str, field: int, value: float, *more: bytes) -> bytes:
         point = message(1, fixed(2, begin), fixed(3, end), double(4, value), attributes)

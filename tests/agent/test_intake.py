@@ -202,5 +202,7 @@ def test_counters_without_end_are_refused_by_number():
 
 def test_units_are_cloudwatchs():
     assert ["Seconds", "Bytes", "Count", "None"] == [units.from_ucum(unit) for unit in ("s", "By", "{token}", "1")]
-    assert "Seconds" == units.from_name("x_seconds_total", counted=True)
+    for name in ("x_seconds_total", "x_seconds_sum", "x_seconds"):
+        assert "Seconds" == units.from_name(name, counted=True)
+    assert "Count" == units.from_name("x_seconds_count", counted=True)
     assert ("Count", "None") == (units.from_name("x", counted=True), units.from_name("x", counted=False))

@@ -200,7 +200,7 @@ def test_of_a_summary_the_sum_and_the_count_are_taken():
 
     assert [
         ("rpc_duration_seconds_count", "Count", (), 2.0, 1),
-        ("rpc_duration_seconds_sum", "Count", (), 1.0, 1),
+        ("rpc_duration_seconds_sum", "Seconds", (), 1.0, 1),
     ] == told(intake)
 
 

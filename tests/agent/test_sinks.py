@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agent.aws import Service
 from agent.config import load
 from agent.credentials import Provider
+from agent.inputs import units
 from agent.sample import Datum, Sample
 from agent.sinks import Answer as Reply
 from agent.sinks import Item, Unfit, Verdict, registry
@@ -21,7 +22,7 @@ from agent.sinks.otlp import Otlp, build, request
 from agent.sinks.prometheus import STALE_SECONDS, Page, Prometheus
 from agent.sinks.stdout import Printer, Stdout
 from core.catalogue import gpu as gpus
-from core.catalogue import host
+from core.catalogue import host, inputs
 from tests.agent.fakes import NOON, FakeClock, datum, loopback, window
 
 MINUTE = timedelta(minutes=1)
@@ -109,6 +110,22 @@ def test_a_gauge_is_its_average_and_its_maximum():
     assert 3.0 == struct.unpack("<d", one(point, 4))[0]
     assert 6.0 == struct.unpack("<d", one(maximum, 5, 1, 4))[0]
     assert {"host": "h"} == attributes(point, 7)
+
+
+@pytest.mark.parametrize("unit", ["us", "ms", "s", "By", "kBy", "MBy", "GBy", "bit", "%", "By/s", "bit/s"])
+def test_a_unit_that_came_in_goes_out_as_it_was(unit):
+    metric = inputs.gauge("x", units.from_ucum(unit))
+
+    [built] = build(NOON, MINUTE, gauge(1.0, metric=metric))
+
+    assert unit == one(built, 2, 3).decode()
+
+
+@pytest.mark.parametrize("metric", [each for each in (*host.METRICS, *gpus.METRICS) if each.unit != "None"])
+def test_every_metric_has_its_unit(metric):
+    [built, *_] = build(NOON, MINUTE, gauge(1.0, metric=metric))
+
+    assert one(built, 2, 3)
 
 
 def test_what_is_counted_is_a_delta_sum():
