@@ -54,7 +54,7 @@ class Selection:
         """How many series were kept out in the last hour; raises NoData while none is."""
         if self._monotonic() >= self._hour_ends:
             self._hour_ends = self._monotonic() + LIMIT_SECONDS
-            self._sent, self._kept_out = {}, set()
+            self._sent, self._kept_out, self._ranks = {}, set(), {}
         if not self._kept_out:
             raise NoData
         yield Sample(host.AGENT_SERIES_SUPPRESSED, len(self._kept_out))

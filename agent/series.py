@@ -14,14 +14,22 @@ _COUNTED, _FAULT = 2, 1
 class SeriesNumbers:
     """Both ways. New numbers are `fresh` until `keep`; `forget` takes them back."""
 
-    def __init__(self, known: Iterable[tuple[int, str]] = ()) -> None:
-        """`known` are the stored pairs."""
+    def __init__(self, known: Iterable[tuple[int, str]] = (), *, first: int = 1) -> None:
+        """`known` are the stored pairs; no fresh number is below `first`."""
         self._texts: dict[int, str] = dict(known)
         self._found: dict[int, tuple[Metric, Dimensions]] = {}
         self._numbers: dict[tuple[str, Dimensions], int] = {}
         self._by_text = {text: number for number, text in self._texts.items()}
-        self._next = max(self._texts, default=0) + 1
+        self._next = max(first, max(self._texts, default=0) + 1)
         self.fresh: list[tuple[int, str]] = []
+
+    def __len__(self) -> int:
+        """How many series have a number."""
+        return len(self._texts)
+
+    def emptied(self) -> "SeriesNumbers":
+        """One that knows no series, and gives no number again that this one gave."""
+        return SeriesNumbers(first=self._next)
 
     def number(self, metric: Metric, dimensions: Dimensions) -> int:
         """The number of a series, a fresh one if it was never seen."""

@@ -18,6 +18,8 @@ FILE = "spool.db"
 VERSION = 1
 DEGRADED_AT_ONCE = 60
 MOST_QUARANTINED = 100
+MOST_SERIES = 5000
+"""So many are remembered while no window waits: those of pods and jobs come and go, and none comes back."""
 
 _SCHEMA = """
 CREATE TABLE sink (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -66,6 +68,8 @@ class Spool(Database):
     def __init__(self, path: Path | None, *, sinks: Sequence[str]) -> None:
         """`path` None: in memory. `sinks` are the cursors; those of other sinks are given up."""
         self._series = SeriesNumbers()
+        self._emptied: SeriesNumbers | None = None
+        """What takes its place once the transaction is stored in which the series are deleted."""
         self._latest: tuple[int, tuple[Datum, ...]] | None = None
         """The window that was added last, which is asked for at once and need not be decoded for that."""
         super().__init__(path, schema=_SCHEMA, version=VERSION)
@@ -181,6 +185,7 @@ class Spool(Database):
             self._forget(whole)
             if quarantined:
                 self._quarantine(sink, quarantined)
+            self._forget_series()
 
     def expire(self, before: datetime) -> int:
         """Drop what began before the instant and count it; returns how many windows went."""
@@ -222,9 +227,12 @@ class Spool(Database):
         return len(numbers)
 
     def _committed(self) -> None:
+        if self._emptied is not None:
+            self._series, self._emptied = self._emptied, None
         self._series.keep()
 
     def _rolled_back(self) -> None:
+        self._emptied = None
         self._series.forget()
 
     def _claim(self, sinks: Sequence[str]) -> dict[str, int]:
@@ -295,6 +303,12 @@ class Spool(Database):
             "(SELECT 1 FROM sink JOIN waiting ON waiting.sink = sink.id WHERE waiting.window = ?1)",
             [(number,) for number in numbers],
         )
+
+    def _forget_series(self) -> None:
+        """Begin the series anew where there are many, and no record that has their numbers."""
+        if len(self._series) > MOST_SERIES and not self._database.execute("SELECT 1 FROM window LIMIT 1").fetchone():
+            self._database.execute("DELETE FROM series")
+            self._emptied = self._series.emptied()
 
     def _quarantine(self, sink: str, datums: Sequence[tuple[Held, Datum, str]]) -> None:
         self._database.executemany(

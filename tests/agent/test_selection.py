@@ -153,3 +153,15 @@ def test_a_fault_is_never_kept_out_by_what_came_before_it(sent):
     names = {name for name, _ in found}
     assert {"agent_heartbeat", "gpu_ecc_uncorrected", "gpu_xid_critical", "gpu_lost", "mem_oom_kills"} <= names
     assert "agent_series_suppressed" in names
+
+
+def test_series_that_come_and_go_are_forgotten_with_the_hour():
+    chosen, clock = selection(Tier.FULL)
+    for pod in range(20):
+        chosen.admits(Sample(host.DISK_USED, 1, (("path", f"/pod-{pod}"),)))
+    clock.advance(LIMIT_SECONDS)
+    with pytest.raises(NoData):
+        list(chosen.collect())
+    chosen.admits(Sample(host.DISK_USED, 1, (("path", "/"),)))
+
+    assert 1 == len(chosen._ranks) == len(chosen._sent)

@@ -299,3 +299,72 @@ def test_whatever_is_taken_the_rest_waits(steps):
     kept = {number - 1 for (number,) in spool._read("SELECT id FROM window", ())}
     assert kept == set(expected["a"]) | set(expected["b"])
     spool.close()
+
+
+def pods(number):
+    """A window with two series that no other has."""
+    return window(number, 0, *(datum(float(number), f"/pod-{number}-{one}") for one in range(2)))
+
+
+def test_series_that_no_window_has_are_forgotten_once_there_are_many(spool, monkeypatch):
+    monkeypatch.setattr("agent.spool.MOST_SERIES", 3)
+    for number in range(3):
+        spool.add(pods(number))
+    for sink in SINKS:
+        for one in held(spool, sink)[:2]:
+            spool.taken(sink, [whole(one)])
+    waiting = len(spool._series)
+    for sink in SINKS:
+        spool.taken(sink, [whole(one) for one in held(spool, sink)])
+
+    assert (6, 0) == (waiting, len(spool._series)), "none goes while a window waits"
+    spool.add(pods(7))
+    again = reopen(spool)
+    assert [values(pods(7))] == [values(one) for one in held(again)]
+    assert 7 <= min(number for (number,) in again._read("SELECT id FROM series", ())), "a number was given twice"
+    again.close()
+
+
+def test_series_are_not_forgotten_by_what_was_not_stored(spool, monkeypatch):
+    monkeypatch.setattr("agent.spool.MOST_SERIES", 1)
+    spool.add(pods(1))
+    for one in held(spool):
+        spool.taken("a", [whole(one)])
+    (one,) = held(spool, "b")
+    forget = spool._forget_series
+
+    def fails():
+        forget()
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(spool, "_forget_series", fails)
+    with pytest.raises(SpoolError, match="disk"):
+        spool.taken("b", [whole(one)])
+    spool.add(pods(1))
+
+    assert [values(pods(1))] * 2 == [values(one) for one in held(spool, "b")]
+    assert [values(pods(1))] * 2 == [values(one) for one in held(reopen(spool), "b")]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["add", "taken", "reopen"]), st.integers(0, 9)), max_size=30))
+def test_whatever_comes_and_goes_each_window_keeps_its_series(tmp_path_factory, steps):
+    path = tmp_path_factory.mktemp("spool") / "spool.db"
+    opened = Spool(path, sinks=("a",))
+    expected = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("agent.spool.MOST_SERIES", 3)
+        for step, number in steps:
+            if step == "add":
+                opened.add(pods(number))
+                expected.append(pods(number))
+            elif step == "taken":
+                opened.taken("a", [whole(one) for one in held(opened)[: number + 1]])
+                del expected[: number + 1]
+            elif step == "reopen":
+                opened = reopen(opened, ("a",))
+            found = held(opened)
+            assert [[(d.dimensions, d.total) for d in one.datums] for one in expected] == [
+                [(d.dimensions, d.total) for d in one.datums] for one in found
+            ]
+            assert expected or len(opened._series) <= 3 + 2
+    opened.close()
