@@ -94,7 +94,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     health_file: str = ""
     """A file that is touched each round; empty: none."""
     health_port: Port = 0
-    """HTTP on 127.0.0.1 that answers 200 while rounds are taken, else 503; 0: none."""
+    """HTTP on 127.0.0.1: 200 while rounds are taken and the threads that send are alive, else 503; 0: none."""
     region: str = ""
     """Empty: AWS_REGION, AWS_DEFAULT_REGION, then EC2's own."""
     endpoint_url: str = ""

@@ -31,6 +31,8 @@ OLDEST_EVERY = 4
 FUTURE = timedelta(hours=2)
 """PutMetricData takes nothing later than this from now: such a window waits."""
 REPEAT_LOG_SECONDS = 300.0
+FAILED_SECONDS = 30.0
+"""After what nobody foresaw."""
 SENT_LOG_SECONDS = 50.0
 LIVE_WINDOWS = 4
 
@@ -76,8 +78,15 @@ class Delivery:
         self._threads = [threading.Thread(target=self._run, name="delivery", daemon=True)] if self._lanes else []
         if live:
             self._threads.append(threading.Thread(target=self._show, name="live", daemon=True))
+        self._failed_at = float("-inf")
         self.reason = ""
         """Why the last request that was not taken was not."""
+
+    @property
+    def at_work(self) -> bool:
+        """Whether none of the threads that were started has ended before it was told to."""
+        started = [thread for thread in self._threads if thread.ident is not None]
+        return self._stopping.is_set() or all(thread.is_alive() for thread in started)
 
     def start(self) -> None:
         """Begin to send."""
@@ -85,9 +94,15 @@ class Delivery:
             thread.start()
 
     def offer(self, window: Window) -> None:
-        """Commit a window to the store, from where it is sent; live sinks that lag miss it."""
+        """Commit a window to the store, from where it is sent; live sinks that lag miss it.
+
+        One that the store cannot hold is lost and logged: those before and after it are not.
+        """
         if self._lanes:
-            self._store.add(window)
+            try:
+                self._store.add(window)
+            except Exception:
+                log.exception("window lost: the store cannot hold it", extra={"start": window.start})
             self._wake.set()
         if self._live:
             try:
@@ -128,7 +143,11 @@ class Delivery:
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            wait = self.turn()
+            try:
+                wait = self.turn()
+            except Exception as error:  # noqa: BLE001  nobody else would send what waits
+                self._unforeseen(error)
+                wait = FAILED_SECONDS
             if not self._stopping.is_set():
                 self._clock.sleep(wait, self._wake)
         for lane in self._lanes:  # once more, and briefly
@@ -152,6 +171,16 @@ class Delivery:
         except SpoolError as error:
             self._store.failed(error)
             return None
+        except Exception as error:  # noqa: BLE001  the other sinks go on
+            self._unforeseen(error)
+            lane.pace.failed(self._clock.monotonic(), self._chance())
+            return False
+
+    def _unforeseen(self, error: Exception) -> None:
+        now = self._clock.monotonic()
+        if now - self._failed_at >= REPEAT_LOG_SECONDS:
+            self._failed_at = now
+            log.error("delivery failed", exc_info=error)
 
     def _send_some(self, lane: _Lane, timeout_seconds: float) -> bool | None:
         newest = (lane.requests + 1) % OLDEST_EVERY != 0
@@ -227,7 +256,7 @@ class Delivery:
         for sink in self._live:
             try:
                 sink.show(window)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001  the other sinks, and the next window, are shown
                 log.warning("window not shown", extra={"sink": sink.name, "error": str(error)})
 
     def _tell_sent(self, lane: _Lane, pieces: Sequence[Piece]) -> None:

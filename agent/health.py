@@ -12,7 +12,7 @@ LEAST_SECONDS = 30.0
 
 
 class Health:
-    """`beat` with each round, from the sampling thread."""
+    """`beat` with each round, from the sampling thread, for as long as what the rounds give is delivered too."""
 
     def __init__(
         self,

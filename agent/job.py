@@ -166,8 +166,9 @@ class Job:
             health = self._watch(made)
 
             def taken() -> None:
-                health.beat()
-                round_taken()
+                if self._delivery.at_work:  # else whoever watches must not be told that all is well
+                    health.beat()
+                    round_taken()
 
             self._loop = loop_of(
                 config,

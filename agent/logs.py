@@ -3,7 +3,9 @@
 import logging
 import sys
 import time
+import traceback
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -12,13 +14,17 @@ PER_SECONDS = 60.0
 """So many lines of one event are written in so many seconds; the next that is written says how many were not."""
 
 
-class _Line(logging.Formatter):
+class Line(logging.Formatter):
+    """A record as one line."""
+
     def format(self, record: logging.LogRecord) -> str:
-        """`level module: event key=value`, always one line."""
+        """`level module: event key=value`, always one line; of a traceback the files and lines, the innermost last."""
         facts = " ".join(f"{key}={value}" for key, value in vars(record).items() if key not in _STANDARD)
         line = f"{record.levelname.lower()} {record.name}: {record.getMessage()} {facts}".rstrip()
         if record.exc_info and record.exc_info[1] is not None:
-            line += f" error={record.exc_info[1]!r}"
+            frames = traceback.walk_tb(record.exc_info[2])
+            at = ",".join(f"{Path(frame.f_code.co_filename).name}:{number}" for frame, number in frames)
+            line += f" error={record.exc_info[1]!r} at={at}"
         return line.replace("\n", " ")
 
 
@@ -50,6 +56,6 @@ class Limit(logging.Filter):
 def start(level: int = logging.INFO, *, paced: Collection[str] = ()) -> None:
     """Send the agent's log lines to stderr; `paced` as for Limit."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Line())
+    handler.setFormatter(Line())
     handler.addFilter(Limit(paced=paced))
     logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -92,7 +92,10 @@ class Store:
             if isinstance(error, CorruptError) and self._disk is not None:
                 self._disk.close()
                 self._disk = None
-                self._set_aside(error)
+                try:
+                    self._set_aside(error)
+                except OSError as kept:  # the folder is read-only too
+                    self._complain(kept)
                 self._tended = float("-inf")
             self._complain(error)
 
@@ -113,6 +116,8 @@ class Store:
                 self._keep_within_limits(spool)
             except SpoolError as error:
                 self.failed(error)
+            except OSError as error:  # what is free cannot be told
+                self._complain(error)
 
     def depth(self, sink: str) -> int:
         """How many windows wait for the sink."""

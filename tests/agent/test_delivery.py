@@ -235,6 +235,60 @@ def test_the_thread_sends_what_is_offered_and_stopping_tries_once_more():
     assert 1 == delivery.finish(within_seconds=10)
 
 
+class Broken(FakeSink):
+    """Raises what no sink should, as often as it is told to."""
+
+    name = "broken"
+
+    def __init__(self, times):
+        super().__init__()
+        self.times = times
+
+    def send(self, items, *, timeout_seconds):
+        if self.times:
+            self.times -= 1
+            raise ValueError("nobody foresaw this")
+        return super().send(items, timeout_seconds=timeout_seconds)
+
+
+def test_what_nobody_foresaw_is_told_once_and_neither_sink_stops(caplog):
+    broken, well = Broken(5), FakeSink()
+    delivery, _, clock = make(broken, well)
+    delivery.offer(window(0))
+
+    work(delivery, clock)
+
+    assert 2 == len(broken.taken) == len(well.taken)
+    told = [record for record in caplog.records if record.message == "delivery failed"]
+    assert ["nobody foresaw this"] == [str(record.exc_info[1]) for record in told]
+
+
+def test_the_thread_outlives_a_turn_that_fails(caplog, monkeypatch):
+    sink = FakeSink()
+    delivery, store, _ = make(sink)
+    failures = [OSError("the store fails"), RuntimeError("and again")]
+    monkeypatch.setattr(store, "tend", lambda: failures and (_ for _ in ()).throw(failures.pop()))
+    delivery.offer(window(0))
+    delivery.start()
+
+    assert sink.sent.wait(10)
+    assert delivery.at_work
+    assert 0 == delivery.finish(within_seconds=10)
+    assert ["delivery failed"] == [record.message for record in caplog.records if record.levelname == "ERROR"]
+
+
+def test_a_window_that_the_store_cannot_hold_is_told_of_and_the_next_is_sent(caplog):
+    sink = FakeSink()
+    delivery, _, clock = make(sink)
+    delivery.offer(window(0, 0, Datum(host.DISK_USED, (), 1.0, 1.0, 1.0, 1, (1.0,), (-5,))))
+    delivery.offer(window(1))
+
+    work(delivery, clock)
+
+    assert [1] == minutes(sink.taken)
+    assert "window lost: the store cannot hold it" in caplog.text
+
+
 def test_trouble_is_logged_once_until_it_ends(caplog):
     caplog.set_level(logging.INFO)
     sink = FakeSink(LATER, LATER, LATER, LATER)

@@ -4,13 +4,17 @@ import logging
 import os
 import select
 import socket
+import sys
 
 import pytest
 
+from agent.config import Config
+from agent.delivery import Delivery
 from agent.health import LEAST_SECONDS, Health
-from agent.logs import MOST_LINES, PER_SECONDS, Limit
+from agent.job import Job
+from agent.logs import MOST_LINES, PER_SECONDS, Limit, Line
 from agent.notify import Notifier
-from tests.agent.fakes import FakeClock
+from tests.agent.fakes import NOON, FakeClock
 
 
 def make(clock, file=None, port=0):
@@ -66,6 +70,31 @@ def test_the_page_is_good_until_rounds_are_missed():
         health.close()
 
 
+def test_nobody_is_told_that_all_is_well_once_nothing_is_delivered_any_more(tmp_path, monkeypatch):
+    rounds = []
+    monkeypatch.setattr(Delivery, "_run", lambda self: None)
+    config = Config(
+        host="h",
+        collectors=(),
+        sinks=("emf",),
+        emf_file=str(tmp_path / "emf"),
+        health_file=str(tmp_path / "alive"),
+    )
+    job = Job(config, environment={}, in_memory=True, round_taken=lambda: rounds.append(1))
+    job._loop.round(NOON)
+    assert [1] == rounds
+    (tmp_path / "alive").unlink()
+
+    job._delivery.start()
+    for thread in job._delivery._threads:
+        thread.join(10)
+    job._loop.round(NOON)
+    job.close()
+
+    assert [1] == rounds
+    assert not (tmp_path / "alive").exists()
+
+
 @pytest.fixture
 def systemd(tmp_path):
     path = str(tmp_path / "notify")
@@ -115,6 +144,18 @@ def test_nobody_who_listens_is_no_error(environment):
 
     notifier.ready()
     notifier.alive()
+
+
+def test_an_error_that_nobody_foresaw_is_one_line_that_says_where():
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        record = logging.LogRecord("agent.x", logging.ERROR, "", 0, "delivery failed", (), sys.exc_info())
+
+    line = Line().format(record)
+
+    assert line.startswith("error agent.x: delivery failed error=ValueError('two\\nlines') at=test_health.py:")
+    assert "\n" not in line
 
 
 def lines(limit, clock, message, times):

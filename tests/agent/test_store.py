@@ -1,3 +1,4 @@
+import errno
 import logging
 import os
 import subprocess
@@ -119,17 +120,21 @@ def test_a_corrupt_file_is_set_aside_named_and_started_anew(make, tmp_path, capl
     assert {"spools_set_aside": 1} == store.counts()
 
 
+def damage(store, file):
+    """What is on disk is overwritten while the store has it open."""
+    store._disk.checkpoint()
+    store._disk._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    store._disk._database.execute("PRAGMA cache_size = 0")
+    with file.open("r+b") as opened:
+        opened.write(b"\xff" * file.stat().st_size)
+    store._disk._database.execute("PRAGMA shrink_memory")
+
+
 def test_a_file_that_breaks_while_it_is_open_is_set_aside_and_the_window_kept(make, clock, tmp_path):
     store = make()
     for minute in range(40):
         store.add(window(minute, 30))
-    store._disk.checkpoint()
-    store._disk._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    store._disk._database.execute("PRAGMA cache_size = 0")
-    with (tmp_path / FILE).open("r+b") as file:
-        file.seek(0)
-        file.write(b"\xff" * (tmp_path / FILE).stat().st_size)
-    store._disk._database.execute("PRAGMA shrink_memory")
+    damage(store, tmp_path / FILE)
 
     store.add(window(50))
 
@@ -137,6 +142,41 @@ def test_a_file_that_breaks_while_it_is_open_is_set_aside_and_the_window_kept(ma
     tend(store, clock)
     assert [[50]] == minutes(store)
     assert 1 == store.counts()["spools_set_aside"]
+
+
+def test_a_damaged_file_that_cannot_be_set_aside_leaves_windows_in_memory(make, clock, tmp_path, caplog, monkeypatch):
+    store = make()
+    for minute in range(40):
+        store.add(window(minute, 30))
+    damage(store, tmp_path / FILE)
+
+    def refuse(path, target):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    with monkeypatch.context() as read_only:  # root, which the tests may be, writes to any folder
+        read_only.setattr(Path, "rename", refuse)
+        store.add(window(50))
+        tend(store, clock)
+        store.add(window(51))
+        assert [[50, 51]] == minutes(store)
+    assert "disk does not take windows: they wait in memory" in caplog.text
+    tend(store, clock)
+
+    assert [[50, 51]] == minutes(store)
+    assert 1 == len(list(tmp_path.glob(f"{FILE}.corrupt-*")))
+
+
+def test_a_disk_that_does_not_tell_what_is_free_is_told_of(make, clock, caplog):
+    def free(folder):
+        raise OSError(errno.EIO, "Input/output error", str(folder))
+
+    store = make()
+    store._free = free
+    store.add(window(0))
+    tend(store, clock)
+
+    assert [[0]] == minutes(store)
+    assert ["Input/output error" in str(record.error) for record in caplog.records] == [True]
 
 
 def test_windows_older_than_two_weeks_are_dropped_and_counted(make, clock, caplog):
