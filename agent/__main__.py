@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent import __version__, delivery, footprint, identity, job, logs, reload, sources
+from agent import __version__, footprint, identity, job, lane, logs, reload, sources
 from agent.clock import ClockError, SystemClock
 from agent.config import SINKS, Config, ConfigError, load
 from agent.notify import Notifier
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(sys.argv[1:] if arguments is None else arguments)
     quiet = options.once or options.command in {"doctor", "cost"}
     level = logging.ERROR if options.command != "run" else logging.WARNING if quiet else logging.INFO
-    logs.start(level, paced=(delivery.SENT,))
+    logs.start(level, paced=(lane.SENT,))
     try:
         return command(options)
     except (ConfigError, ClockError) as error:

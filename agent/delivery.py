@@ -9,15 +9,14 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
 
 from agent.clock import Clock
 from agent.database import SpoolError
-from agent.pace import Pace
+from agent.lane import REPEAT_LOG_SECONDS, Lane
 from agent.packing import Entry, gather, pieces_of, renewed
 from agent.sample import Window
 from agent.sinks import Answer, Durable, Live, Verdict
-from agent.spool import Piece, Spool
+from agent.spool import Spool
 from agent.store import Store
 
 log = logging.getLogger(__name__)
@@ -28,30 +27,9 @@ IDLE_SECONDS = 90.0
 """Longer than windows are apart: while they come, their coming is enough."""
 OLDEST_EVERY = 4
 """Every fourth request begins with the oldest window rather than the newest, so that none ages out behind others."""
-FUTURE = timedelta(hours=2)
-"""PutMetricData takes nothing later than this from now: such a window waits."""
-REPEAT_LOG_SECONDS = 300.0
 FAILED_SECONDS = 30.0
 """After what nobody foresaw."""
-SENT_LOG_SECONDS = 50.0
 LIVE_WINDOWS = 4
-
-SENT = "windows sent"
-"""Logged with the `start` of the newest whole window that a sink has, once for each, and now and then meanwhile."""
-
-
-class _Lane:
-    """One durable sink with its pace and what was said of it."""
-
-    def __init__(self, sink: Durable) -> None:
-        self.sink = sink
-        self.pace = Pace()
-        self.requests = 0
-        self.in_trouble = False
-        self.logged_at = float("-inf")
-        self.sent_at = float("-inf")
-        self.sent = 0
-        self.newest: datetime | None = None
 
 
 class Delivery:
@@ -68,7 +46,7 @@ class Delivery:
     ) -> None:
         """`chance` gives numbers in [0, 1) for the jitter."""
         self._store = store
-        self._lanes = [_Lane(sink) for sink in sinks]
+        self._lanes = [Lane(sink, clock) for sink in sinks]
         self._live = live
         self._clock = clock
         self._chance = chance
@@ -133,8 +111,8 @@ class Delivery:
         drained = [self._drain(lane) for lane in self._lanes]
         return all(drained)
 
-    def _drain(self, lane: _Lane) -> bool:
-        lane.logged_at = float("inf")  # the caller says `reason`
+    def _drain(self, lane: Lane) -> bool:
+        lane.quiet = True  # the caller says `reason`
         while self._store.depth(lane.sink.name):
             if not self._send_some(lane, LAST_SEND_SECONDS):
                 return False
@@ -164,7 +142,7 @@ class Delivery:
             wait = min(wait, lane.pace.wait(self._clock.monotonic()))
         return wait
 
-    def _attempt(self, lane: _Lane, timeout_seconds: float) -> bool | None:
+    def _attempt(self, lane: Lane, timeout_seconds: float) -> bool | None:
         """One request, or the few that find what spoils it: whether all was settled; None where nothing waits."""
         try:
             return self._send_some(lane, timeout_seconds)
@@ -182,9 +160,9 @@ class Delivery:
             self._failed_at = now
             log.error("delivery failed", exc_info=error)
 
-    def _send_some(self, lane: _Lane, timeout_seconds: float) -> bool | None:
+    def _send_some(self, lane: Lane, timeout_seconds: float) -> bool | None:
         newest = (lane.requests + 1) % OLDEST_EVERY != 0
-        latest = self._clock.now() + FUTURE
+        latest = lane.latest()
         for spool in self._store.spools:
             batch = gather(spool, lane.sink, newest_first=newest, latest=latest) or gather(
                 spool, lane.sink, newest_first=not newest, latest=latest
@@ -198,9 +176,28 @@ class Delivery:
                 return self._offer(lane, spool, batch.entries, timeout_seconds)
         return None
 
-    def _offer(self, lane: _Lane, spool: Spool, entries: Sequence[Entry], timeout_seconds: float) -> bool:
+    def _offer(self, lane: Lane, spool: Spool, entries: Sequence[Entry], timeout_seconds: float) -> bool:
+        """A request, and those that find what spoils it: whether all of it was settled."""
+        answer = self._ask(lane, spool, entries, timeout_seconds)
+        if answer.verdict is Verdict.TAKEN:
+            self._accept(lane, spool, entries)
+        elif answer.verdict is Verdict.REFUSED:
+            answer = self._sift(lane, spool, entries, answer, timeout_seconds)
+        if answer.verdict is Verdict.TAKEN:
+            return True
+        now = self._clock.monotonic()
+        throttled = answer.verdict is Verdict.THROTTLED
+        (lane.pace.throttled if throttled else lane.pace.failed)(now, self._chance())
+        self.reason = answer.reason
+        lane.complain(answer.reason, waiting=self._store.depth(lane.sink.name))
+        return False
+
+    def _ask(
+        self, lane: Lane, spool: Spool, entries: Sequence[Entry], timeout_seconds: float, *, refused: bool = False
+    ) -> Answer:
+        """One request, noted; what it takes is not settled yet. `refused`: so were all the entries, just before."""
         pieces = pieces_of(entries)
-        again = spool.attempt(lane.sink.name, pieces)
+        again = spool.attempt(lane.sink.name, pieces, refused=refused)
         if again:
             log.warning("windows sent again: an earlier answer was lost", extra={"windows": again})
         lane.pace.called(self._clock.monotonic())
@@ -208,37 +205,75 @@ class Delivery:
             [entry.item for entry in entries if entry.item is not None], timeout_seconds=timeout_seconds
         )
         if answer.verdict is Verdict.TAKEN:
-            self._settle(lane, spool, entries)
-            lane.pace.taken()
+            lane.taken()
             if answer.reason:
                 log.error("request taken in part", extra={"sink": lane.sink.name, "reason": answer.reason})
-            self._tell_sent(lane, pieces)
-            return True
-        if answer.verdict is not Verdict.UNKNOWN:
+        elif answer.verdict is not Verdict.UNKNOWN:
             spool.not_taken(lane.sink.name, pieces)
-        if answer.verdict is Verdict.REFUSED:
-            return self._refused(lane, spool, entries, answer, timeout_seconds)
-        now = self._clock.monotonic()
-        throttled = answer.verdict is Verdict.THROTTLED
-        (lane.pace.throttled if throttled else lane.pace.failed)(now, self._chance())
-        self._complain(lane, answer)
-        return False
+        if answer.verdict is Verdict.REFUSED and not lane.due(entries):
+            return Answer(Verdict.LATER, f"this clock is ahead of the service's: {answer.reason}")
+        return answer
 
-    def _refused(
-        self, lane: _Lane, spool: Spool, entries: Sequence[Entry], answer: Answer, timeout_seconds: float
-    ) -> bool:
-        """Find the datum that spoils the request by halving, and set it aside."""
-        if len(entries) == 1:
-            self._settle(lane, spool, [entries[0].refused(answer.reason)])
-            return True
-        middle = len(entries) // 2
-        for half in (entries[:middle], entries[middle:]):
+    def _sift(
+        self, lane: Lane, spool: Spool, entries: Sequence[Entry], answer: Answer, timeout_seconds: float
+    ) -> Answer:
+        """What becomes of a refused request: halve it until a part is taken, then set aside what alone is not.
+
+        Where no part is taken, the request may be refused as a whole (a wrong path, a proxy's page): all of it waits,
+        but for the first datum if the sink has taken other requests since it last refused that datum alone.
+        """
+        reason, patience = answer.reason, lane.patience()
+        spans, refusals, alone = [(0, len(entries))], 0, False
+        while spans and refusals < patience:
+            begin, end = spans.pop()
+            if refusals:
+                self._clock.sleep(lane.pace.wait(self._clock.monotonic()), self._stopping)
+                part = renewed(spool, lane.sink.name, entries[begin:end])
+                answer = self._ask(lane, spool, part, timeout_seconds)
+            if answer.verdict is Verdict.TAKEN:
+                # Everything may have been refused until now: what is before it is asked for again, and settled first.
+                answer = self._halve(lane, spool, entries[:begin], timeout_seconds, refused=True)
+                if answer.verdict is Verdict.TAKEN:
+                    self._accept(lane, spool, renewed(spool, lane.sink.name, entries[begin:end]))
+                    answer = self._halve(lane, spool, entries[end:], timeout_seconds)
+                return answer
+            if answer.verdict is not Verdict.REFUSED:
+                return answer
+            refusals += 1
+            middle = (begin + end) // 2
+            alone = alone or middle == begin
+            spans += [(middle, end), (begin, middle)] if middle > begin else []
+        if alone and lane.convicts(entries[0]):
+            self._settle(lane, spool, [entries[0].refused(reason)])
+            if len(entries) == 1:
+                return Answer(Verdict.TAKEN)
+        return Answer(Verdict.LATER, f"refused as a whole: {reason}")
+
+    def _halve(
+        self, lane: Lane, spool: Spool, entries: Sequence[Entry], timeout_seconds: float, *, refused: bool = False
+    ) -> Answer:
+        """Send the entries in as large parts as the sink takes, and set aside what it refuses alone."""
+        left = [entries] if entries else []
+        while left:
             self._clock.sleep(lane.pace.wait(self._clock.monotonic()), self._stopping)
-            if not self._offer(lane, spool, renewed(spool, lane.sink.name, half), timeout_seconds):
-                return False
-        return True
+            part = renewed(spool, lane.sink.name, left.pop())
+            answer = self._ask(lane, spool, part, timeout_seconds, refused=refused)
+            if answer.verdict is Verdict.TAKEN:
+                self._accept(lane, spool, part)
+            elif answer.verdict is not Verdict.REFUSED:
+                return answer
+            elif len(part) == 1:
+                self._settle(lane, spool, [part[0].refused(answer.reason)])
+            else:
+                left += [part[len(part) // 2 :], part[: len(part) // 2]]
+        return Answer(Verdict.TAKEN)
 
-    def _settle(self, lane: _Lane, spool: Spool, entries: Sequence[Entry]) -> None:
+    def _accept(self, lane: Lane, spool: Spool, entries: Sequence[Entry]) -> None:
+        """The sink has the entries."""
+        self._settle(lane, spool, entries)
+        lane.tell_sent(pieces_of(entries), waiting=self._store.depth(lane.sink.name))
+
+    def _settle(self, lane: Lane, spool: Spool, entries: Sequence[Entry]) -> None:
         """Move the cursors behind the entries, and set aside what they found unfit."""
         unfit = [(entry.held, datum, reason) for entry in entries for datum, reason in entry.unfit]
         if entries:
@@ -258,41 +293,3 @@ class Delivery:
                 sink.show(window)
             except Exception as error:  # noqa: BLE001  the other sinks, and the next window, are shown
                 log.warning("window not shown", extra={"sink": sink.name, "error": str(error)})
-
-    def _tell_sent(self, lane: _Lane, pieces: Sequence[Piece]) -> None:
-        now = self._clock.monotonic()
-        before = lane.newest
-        lane.sent += len(pieces)
-        lane.newest = max((*_whole(pieces), *([before] if before else [])), default=None)
-        if lane.newest != before or lane.in_trouble or now - lane.sent_at >= SENT_LOG_SECONDS:
-            facts = {
-                "start": lane.newest.isoformat() if lane.newest else "none",
-                "sink": lane.sink.name,
-                "windows": lane.sent,
-                "waiting": self._store.depth(lane.sink.name),
-            }
-            log.info(SENT, extra=facts)
-            lane.sent, lane.sent_at = 0, now
-        lane.in_trouble, lane.logged_at = False, float("-inf")
-
-    def _complain(self, lane: _Lane, answer: Answer) -> None:
-        self.reason = answer.reason
-        lane.in_trouble = True
-        now = self._clock.monotonic()
-        if now - lane.logged_at >= REPEAT_LOG_SECONDS:
-            lane.logged_at = now
-            facts = {
-                "sink": lane.sink.name,
-                "waiting": self._store.depth(lane.sink.name),
-                "reason": answer.reason,
-            }
-            log.warning("windows not sent", extra=facts)
-
-
-def _whole(pieces: Sequence[Piece]) -> list[datetime]:
-    """The starts of the windows that the pieces end; what went ahead of its window with a fault is none."""
-    return [
-        piece.held.start
-        for piece in pieces
-        if piece.upto >= len(piece.held.datums) and not all(datum.is_fault for datum in piece.held.datums)
-    ]

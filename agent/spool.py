@@ -150,9 +150,12 @@ class Spool(Database):
             return None
         return Held(number, datetime.fromtimestamp(start, UTC), timedelta(seconds=seconds), datums, done, tried)
 
-    def attempt(self, sink: str, pieces: Sequence[Piece]) -> int:
-        """Commit that the pieces are about to be sent; returns how many of them may have been received before."""
-        again = sum(piece.held.tried > piece.held.done for piece in pieces)
+    def attempt(self, sink: str, pieces: Sequence[Piece], *, refused: bool = False) -> int:
+        """Commit that the pieces are about to be sent; returns how many of them may have been received before.
+
+        `refused`: none was, whatever of their windows behind them may have been.
+        """
+        again = 0 if refused else sum(piece.held.tried > piece.held.done for piece in pieces)
         with self._transaction():
             self._database.executemany(
                 "UPDATE waiting SET tried = max(tried, ?) WHERE sink = ? AND window = ?",

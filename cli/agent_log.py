@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from agent.delivery import SENT
+from agent.lane import SENT
 from agent.loop import FIRST_ROUND
 from cli.errors import CommandError
 

@@ -60,6 +60,11 @@ class Durable(Protocol):
     max_bytes: int
     between_bytes: int
 
+    @property
+    def skew(self) -> timedelta:
+        """What its clock is ahead of this machine's, as far as it told; 0 where it has none."""
+        ...
+
     def item(self, start: datetime, length: timedelta, datum: Datum) -> Item | None:
         """The datum of the window from `start` in the sink's form; None where it is not the sink's business.
 

@@ -92,6 +92,11 @@ class CloudWatch:
         self.max_bytes = MAX_BODY_BYTES - len(self._begin) - len(_END)
         self._prefixes: dict[tuple[str, Dimensions], str] = {}
 
+    @property
+    def skew(self) -> timedelta:
+        """What the service's clock is ahead of this one, as far as it told."""
+        return self._service.skew
+
     def item(self, start: datetime, length: timedelta, datum: Datum) -> Item:  # noqa: ARG002  the period is CloudWatch's
         """The datum as the API has it, at the start of its window or at its own second. Raises Unfit."""
         prefix = self._prefix(datum)

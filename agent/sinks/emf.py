@@ -32,6 +32,7 @@ class EmfFile:
     max_entries = _LINES_AT_ONCE
     max_bytes = MAX_EVENT_BYTES
     between_bytes = 1
+    skew = timedelta()
 
     def __init__(self, path: Path, *, namespace: str) -> None:
         self._path = path

@@ -35,6 +35,11 @@ class EmfLogs:
         self._place = {"logGroupName": group, "logStreamName": stream}
         self._namespace = namespace
 
+    @property
+    def skew(self) -> timedelta:
+        """What the service's clock is ahead of this one, as far as it told."""
+        return self._service.skew
+
     def item(self, start: datetime, length: timedelta, datum: Datum) -> Item:  # noqa: ARG002  no line has a length
         """The datum as lines of its own; together with others of its dimensions it takes less. Raises Unfit."""
         fault = illegal(datum)

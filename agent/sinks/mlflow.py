@@ -46,6 +46,7 @@ class Mlflow:
     max_entries = MAX_METRICS
     max_bytes = MAX_BODY_BYTES - _WRAPPING
     between_bytes = 1
+    skew = timedelta()
 
     def __init__(self, url: str, *, run: str, environment: Mapping[str, str]) -> None:
         """`url` is the tracking server's. Raises ValueError for anything else."""

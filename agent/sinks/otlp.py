@@ -38,6 +38,11 @@ class Otlp:
         self._service = service
         self._path = path
 
+    @property
+    def skew(self) -> timedelta:
+        """What the service's clock is ahead of this one, as far as it told."""
+        return self._service.skew
+
     def item(self, start: datetime, length: timedelta, datum: Datum) -> Item:
         """The datum's metric, or two."""
         metrics = list(build(start, length, datum))

@@ -60,6 +60,11 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
 
+    def set(self, now: datetime) -> None:
+        """As a person or NTP sets it: `monotonic` goes on from where it is."""
+        self._start += now - self._now
+        self._now = now
+
 
 def datum(value: float = 1.0, path: str = "/", metric: Metric = host.DISK_USED) -> Datum:
     """One sample of one series."""
@@ -93,6 +98,7 @@ class FakeSink:
     name = "fake"
     max_bytes = 1_000_000
     between_bytes = 1
+    skew = timedelta()
 
     def __init__(
         self, *verdicts: Verdict, max_entries: int = 1000, poison: Callable[[Item], bool] | None = None

@@ -1,7 +1,7 @@
 import gzip
 import http.client
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 from agent.aws import COMPRESS_OVER_BYTES, Service
 from agent.connection import Connection, ConnectionFailed
 from agent.credentials import Provider
+from agent.delivery import Delivery
 from agent.sample import Datum
 from agent.signing import Credentials
 from agent.sinks import Answer as Reply
 from agent.sinks import Unfit, Verdict
 from agent.sinks.cloudwatch import MAX_VALUES, CloudWatch, illegal, judge, split
+from agent.store import Store
 from core.catalogue import host
 from core.cloudwatch import datums
-from tests.agent.fakes import NOON, Answer, Request, datum, loopback
+from core.cloudwatch.refusal import Refusal
+from tests.agent.fakes import NOON, Answer, FakeClock, Request, datum, loopback, window
 
 MINUTE = timedelta(minutes=1)
 ENVIRONMENT = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -195,6 +198,69 @@ def test_a_clock_that_aws_refuses_is_learned_from_its_answer():
 
     assert [Reply(Verdict.TAKEN)] * 2 == [first, second]
     assert 3 == len(server.requests), "the second is signed by their clock at once"
+
+
+class Judge:
+    """PutMetricData by AWS's clock: signatures within five minutes of it, and what the API's own checks let through."""
+
+    def __init__(self, server):
+        self.server = server
+        self.now = NOON
+        self.stored: list[datetime] = []
+        server.answer = self.answer
+
+    def set(self, now):
+        self.now = now
+        self.server.date = format_datetime(now, usegmt=True)
+
+    def answer(self, request: Request) -> Answer:
+        signed = datetime.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        if abs(signed - self.now) > timedelta(minutes=5):
+            return 400, {"__type": "InvalidSignatureException", "message": "Signature expired"}
+        content = request.json()["MetricData"]
+        try:
+            datums.check(content, self.now.timestamp())
+        except Refusal as error:
+            return 400, {"__type": "InvalidParameterValue", "message": str(error)}
+        self.stored += [datetime.fromtimestamp(one["Timestamp"], UTC) for one in content]
+        return 200, {}
+
+
+def test_windows_of_a_clock_three_hours_ahead_wait_until_their_time_and_those_before_are_sent():
+    ahead = timedelta(hours=3)
+    clock = FakeClock(NOON + ahead)
+    with loopback(lambda _: (200, {})) as server:
+        judge = Judge(server)
+        judge.set(NOON)
+        store = Store(None, sinks=["cloudwatch"], limit_bytes=10**8, clock=clock, free=lambda _: (1, 1))
+        cloudwatch = sink(server.url, now=clock.now)
+        delivery = Delivery(store, [cloudwatch], clock=clock, chance=lambda: 1.0)
+
+        def minutes_pass(count):
+            for _ in range(count):
+                judge.set(judge.now + MINUTE)
+                clock.advance(60)
+                delivery.turn()
+
+        delivery.offer(window(-1, 3))  # from before the clock was set wrong
+        delivery.offer(window(3 * 60 - 1, 3))
+        delivery.turn()
+        minutes_pass(3)
+        before = list(judge.stored)
+        clock.set(clock.now() - ahead)
+        delivery.offer(window(2, 3))
+        minutes_pass(2)
+        since = judge.stored[len(before) :]
+        asked = len(server.requests)
+        minutes_pass(50)
+        assert asked == len(server.requests), "what waits for its time is not tried"
+        minutes_pass(90)
+        cloudwatch.close()
+
+    assert [NOON - MINUTE] * 3 == before
+    assert [NOON + 2 * MINUTE] * 3 == since
+    assert [NOON + ahead - MINUTE] * 3 == judge.stored[len(before + since) :]
+    assert {} == store.counts()
 
 
 def test_a_refusal_by_a_clock_that_agrees_is_no_reason_to_try_again():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agent.delivery import SENT
+from agent.lane import SENT
 from cli.agent_log import AgentLog
 from cli.errors import CommandError
 
