@@ -22,7 +22,10 @@ OLDEST = timedelta(days=14) - timedelta(hours=1)
 """PutMetricData takes nothing older than two weeks; the hour is for clocks."""
 RESERVED_BYTES = 256 << 20
 RESERVED_SHARE = 20
-"""The spool does not grow where less than this is free: 256 MiB, or a 20th of the disk if that is less."""
+"""Where less than this is free, 256 MiB or a 20th of the disk if that is less, the spool keeps to what it was.
+
+To what it was when that was first seen, that is, but to no less than memory would hold.
+"""
 TEND_SECONDS = 30.0
 LIMITS_SECONDS = 300.0
 """A window takes some kilobytes, so the limits are not reached in between."""
@@ -56,6 +59,8 @@ class Store:
         self._memory = Spool(None, sinks=sinks)
         self._disk: Spool | None = None
         self._in_memory = False
+        self._cramped: int | None = None
+        """What the spool used when room ran short, for as long as it is."""
         self._tended = float("-inf")
         self._limited = float("-inf")
         self._logged = float("-inf")
@@ -202,12 +207,8 @@ class Store:
         expired = spool.expire(self._clock.now() - OLDEST)
         if expired:
             log.warning("windows dropped: older than two weeks", extra={"windows": expired})
-        limit = MEMORY_BYTES if spool is self._memory else self._limit
         used = spool.used()
-        if spool.path is not None:
-            size, free = self._free(spool.path.parent)
-            if free < min(RESERVED_BYTES, size // RESERVED_SHARE):
-                limit = min(limit, used)
+        limit = MEMORY_BYTES if spool.path is None else min(self._limit, self._room(spool.path.parent, used))
         if used > limit:
             before = spool.counts()
             spool.shrink(limit)
@@ -215,6 +216,16 @@ class Store:
             facts = {name: count for name, count in changed.items() if count}
             log.warning("oldest windows cut down: spool is full", extra={"limit_bytes": limit, **facts})
         spool.checkpoint()
+
+    def _room(self, folder: Path, used: int) -> int:
+        """How large the disk has room for, of which so many bytes are used."""
+        size, free = self._free(folder)
+        if free >= min(RESERVED_BYTES, size // RESERVED_SHARE):
+            self._cramped = None
+            return self._limit
+        if self._cramped is None:
+            self._cramped = max(used, MEMORY_BYTES)
+        return self._cramped
 
     def _complain(self, error: Exception) -> None:
         now = self._clock.monotonic()

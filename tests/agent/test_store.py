@@ -204,15 +204,39 @@ def test_the_spool_does_not_outgrow_its_limit(make, clock):
     assert 0 < store.counts()["windows_dropped"]
 
 
-def test_the_spool_does_not_grow_where_little_is_free(make, clock):
+def test_the_spool_does_not_grow_where_little_is_free_until_there_is_room(make, clock, monkeypatch):
+    monkeypatch.setattr(module, "MEMORY_BYTES", 20_000)
+    little, free = (10 * RESERVED_BYTES, RESERVED_BYTES // 20), [PLENTY]
+    store = make()
+    store._free = lambda _: free[0]
+
+    def grow():
+        for minute in range(50):
+            store.add(window(minute, 40))
+        tend(store, clock)
+        return store._disk.used()
+
+    free[0] = little
+    before = grow()
+    assert {} == store.counts(), "what is there stays"
+    assert before > 20_000
+    for _ in range(5):
+        assert grow() <= before
+    assert 0 < store.counts()["windows_degraded"]
+    free[0] = PLENTY
+
+    assert max(grow() for _ in range(5)) > before
+
+
+def test_a_spool_that_is_begun_where_little_is_free_holds_what_memory_would(make, clock):
     store = make(free=(10 * RESERVED_BYTES, RESERVED_BYTES // 20))
+    tend(store, clock)
     for minute in range(50):
         store.add(window(minute, 40))
-    before = store._disk.used()
     tend(store, clock)
 
-    assert before == store._disk.used()
-    assert {} == store.counts(), "what is there stays"
+    assert 50 == store.depth("a")
+    assert {} == store.counts()
 
 
 def test_memory_is_bounded(clock, make, monkeypatch):
