@@ -4,6 +4,7 @@ A power cut may take the last commits: the log is not synchronised on each. The 
 full or read-only disk does not take.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,26 +14,16 @@ from agent.database import Database
 from agent.record import RecordError, decode, encode
 from agent.sample import Datum, Window
 from agent.series import SeriesNumbers
+from agent.spool_schema import SCHEMA, VERSION
+
+log = logging.getLogger(__name__)
 
 FILE = "spool.db"
-VERSION = 1
 DEGRADED_AT_ONCE = 60
 MOST_QUARANTINED = 100
 MOST_SERIES = 5000
 """So many are remembered while no window waits: those of pods and jobs come and go, and none comes back."""
 
-_SCHEMA = """
-CREATE TABLE sink (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE series (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
-CREATE TABLE window (id INTEGER PRIMARY KEY, start INTEGER NOT NULL, seconds INTEGER NOT NULL,
-    form INTEGER NOT NULL DEFAULT 0, record BLOB NOT NULL);
-CREATE INDEX window_form ON window (form, id);
-CREATE TABLE waiting (sink INTEGER NOT NULL, window INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0,
-    tried INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (sink, window)) WITHOUT ROWID;
-CREATE TABLE count (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-CREATE TABLE quarantine (id INTEGER PRIMARY KEY, sink TEXT NOT NULL, start INTEGER NOT NULL, series TEXT NOT NULL,
-    reason TEXT NOT NULL);
-"""
 _WHOLE, _SETS, _FAULTS = 0, 1, 2  # the column `form`
 
 
@@ -66,13 +57,13 @@ class Spool(Database):
     """
 
     def __init__(self, path: Path | None, *, sinks: Sequence[str]) -> None:
-        """`path` None: in memory. `sinks` are the cursors; those of other sinks are given up."""
+        """`path` None: in memory. `sinks` are the cursors; what waits for others is given up and counted."""
         self._series = SeriesNumbers()
         self._emptied: SeriesNumbers | None = None
         """What takes its place once the transaction is stored in which the series are deleted."""
         self._latest: tuple[int, tuple[Datum, ...]] | None = None
         """The window that was added last, which is asked for at once and need not be decoded for that."""
-        super().__init__(path, schema=_SCHEMA, version=VERSION)
+        super().__init__(path, schema=SCHEMA, version=VERSION)
         try:
             with self._transaction():
                 if not self._database.execute("SELECT 1 FROM window LIMIT 1").fetchone():
@@ -242,12 +233,21 @@ class Spool(Database):
         with self._transaction():
             self._database.executemany("INSERT OR IGNORE INTO sink (name) VALUES (?)", [(name,) for name in sinks])
             known = dict(self._database.execute("SELECT name, id FROM sink"))
-            gone = [(number,) for name, number in known.items() if name not in sinks]
-            if gone:
-                self._database.executemany("DELETE FROM waiting WHERE sink = ?", gone)
-                self._database.executemany("DELETE FROM sink WHERE id = ?", gone)
+            given_up = {name: self._give_up(number) for name, number in known.items() if name not in sinks}
+            if given_up:
                 self._database.execute("DELETE FROM window WHERE id NOT IN (SELECT window FROM waiting)")
+        for name, windows in given_up.items():
+            if windows:
+                facts = {"sink": name, "windows": windows}
+                log.warning("windows given up: their sink is no longer in the configuration", extra=facts)
         return {name: known[name] for name in sinks}
+
+    def _give_up(self, sink: int) -> int:
+        """Forget a sink; returns how many windows waited for it."""
+        windows = self._database.execute("DELETE FROM waiting WHERE sink = ?", (sink,)).rowcount
+        self._database.execute("DELETE FROM sink WHERE id = ?", (sink,))
+        self._count("windows_given_up", windows)
+        return windows
 
     def _shrink_some(self, form: int) -> bool:
         """Bring the oldest windows of a form to the next; False where there are none."""

@@ -77,6 +77,23 @@ def test_a_sink_that_is_new_starts_now_and_one_that_is_gone_holds_nothing(spool)
     spool.close()
 
 
+def test_what_waits_for_a_sink_that_is_gone_is_given_up_counted_and_told_of(spool, caplog):
+    for minute in range(3):
+        spool.add(window(minute))
+    spool.taken("a", [whole(held(spool)[0])])
+
+    spool = reopen(spool, ("b",))
+    assert {"windows_given_up": 2} == spool.counts()
+    assert [("a", 2)] == [(record.sink, record.windows) for record in caplog.records]
+    caplog.clear()
+    spool.taken("b", [whole(one) for one in held(spool, "b")])
+    spool = reopen(spool, ("c",))
+
+    assert {"windows_given_up": 2} == spool.counts()
+    assert [] == caplog.records, "nothing waited for it"
+    spool.close()
+
+
 def test_a_window_that_has_the_number_of_one_that_is_gone_is_its_own(spool):
     numbers = []
     for minute in range(3):
