@@ -15,6 +15,9 @@ COLLECTORS = (
 SINKS = ("cloudwatch", "otlp", "emf", "mlflow", "prometheus", "stdout")
 """The names that `sinks` may list; agent/sinks/registry.py makes each."""
 
+OWN_DIMENSIONS = ("InstanceId", "host")
+"""One of them is on every series: no tag, attribute or label of an application can be."""
+
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
@@ -171,6 +174,7 @@ def _check(config: Config) -> list[str]:
     problems += _check_sinks(config)
     problems += _check_high_resolution(config)
     problems += _check_ports(config)
+    problems += _check_dimensions(config)
     problems += [
         f"{key}: {path!r} is not an absolute path"
         for key, paths in (("disk_paths", config.disk_paths), ("files", config.files))
@@ -240,6 +244,23 @@ def _check_high_resolution(config: Config) -> list[str]:
         for name in config.high_resolution
         if find("CWAgent", name) is None
     ]
+
+
+def _check_dimensions(config: Config) -> list[str]:
+    problems = []
+    lists = (
+        ("statsd_tags", config.statsd_tags),
+        ("otlp_attributes", config.otlp_attributes),
+        *((f"scrape: labels of page {number}", page.labels) for number, page in enumerate(config.scrape, start=1)),
+    )
+    for key, names in lists:
+        problems += [
+            f"{key}: {name!r} is the agent's own dimension; leave it out, or have the application call it otherwise"
+            for name in OWN_DIMENSIONS
+            if name in names
+        ]
+        problems += [f"{key}: {name!r} is there twice" for name in dict.fromkeys(names) if names.count(name) > 1]
+    return problems
 
 
 def _check_ports(config: Config) -> list[str]:

@@ -61,6 +61,9 @@ def illegal(datum: Datum) -> str:
         return f"{len(datum.dimensions)} dimensions, more than {MAX_DIMENSIONS}"
     if not 1 <= len(datum.metric.name) <= MAX_NAME or not datum.metric.name.isascii():
         return f"metric name {datum.metric.name!r}"
+    names = [name for name, _ in datum.dimensions]
+    if len(set(names)) < len(names):
+        return f"dimension {max(names, key=names.count)} twice"
     for name, value in datum.dimensions:
         if not 1 <= len(name) <= MAX_NAME or not name.isascii() or name.startswith(":"):
             return f"dimension name {name!r}"

@@ -4,7 +4,8 @@ import pytest
 
 from agent.collectors.registry import COLLECTORS
 from agent.config import COLLECTORS as NAMES
-from agent.config import Config, ConfigError, load
+from agent.config import OWN_DIMENSIONS, Config, ConfigError, load
+from agent.identity import Identity
 from agent.sources import read
 from tests.agent.fakes import NOON, loopback
 
@@ -45,6 +46,28 @@ def test_every_problem_is_reported_with_its_key_and_what_would_be_right():
     assert "not ASCII" in problems["host"]
     assert "not a folder" in problems["proc_root"]
     assert "reserved by AWS" in problems["namespace"]
+
+
+def test_no_tag_attribute_or_label_doubles_a_dimension():
+    with pytest.raises(ConfigError) as caught:
+        load(
+            'statsd_tags = ["host", "env"]\notlp_attributes = ["service.name", "env", "service.name"]\n'
+            '[[scrape]]\nurl = "http://127.0.0.1:9400/metrics"\nmetrics = ["a"]\nlabels = ["InstanceId", "gpu"]'
+        )
+
+    own = "is the agent's own dimension; leave it out, or have the application call it otherwise"
+    assert [
+        f"statsd_tags: 'host' {own}",
+        "otlp_attributes: 'service.name' is there twice",
+        f"scrape: labels of page 1: 'InstanceId' {own}",
+    ] == str(caught.value).splitlines()
+    load('statsd_tags = ["Host", "env"]')
+
+
+def test_the_agents_own_dimensions_are_those_of_its_identity():
+    both = (Identity(instance_id="i-1", host="h", region=""), Identity(instance_id="", host="h", region=""))
+
+    assert OWN_DIMENSIONS == tuple(name for one in both for name, _ in one.dimensions)
 
 
 @pytest.mark.parametrize("text, said", [("{", "not JSON"), ("a = ", "not TOML"), ("sample_seconds = 0", ">= 1")])

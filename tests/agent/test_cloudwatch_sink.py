@@ -109,6 +109,9 @@ def test_what_cloudwatch_would_refuse_is_known_beforehand():
 
     assert illegal(datum()) == ""
     assert "31 dimensions" in illegal(Datum(host.DISK_USED, many, 0, 0, 0, 1))
+    assert illegal(Datum(host.DISK_USED, (("host", "h"), ("path", "/"), ("host", "i")), 0, 0, 0, 1)) == (
+        "dimension host twice"
+    )
     assert illegal(datum(path="")) == illegal(datum(path="/größe")) == "value of dimension path"
 
 
