@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from agent.clock import Clock
+from agent.held import Piece
 from agent.pace import Pace
 from agent.packing import Entry
 from agent.sample import Datum
 from agent.sinks import Durable
-from agent.spool import Piece
 
 log = logging.getLogger("agent.delivery")
 

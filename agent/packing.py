@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from agent.held import Held, Piece
 from agent.sample import Datum
 from agent.sinks import Durable, Item, Unfit
-from agent.spool import Held, Piece, Spool
+from agent.spool import Spool
 
 LOOK_AHEAD = 100
 """So many waiting windows are looked at for one request."""

@@ -6,11 +6,11 @@ full or read-only disk does not take.
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from agent.database import Database
+from agent.held import Held, Piece
 from agent.record import RecordError, decode, encode
 from agent.sample import Datum, Window
 from agent.series import SeriesNumbers
@@ -25,29 +25,6 @@ MOST_SERIES = 5000
 """So many are remembered while no window waits: those of pods and jobs come and go, and none comes back."""
 
 _WHOLE, _SETS, _FAULTS = 0, 1, 2  # the column `form`
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One window as it waits for one sink.
-
-    The sink has acknowledged the first `done` datums; an attempt whose answer is not known reached up to datum `tried`.
-    """
-
-    number: int
-    start: datetime
-    length: timedelta
-    datums: tuple[Datum, ...]
-    done: int
-    tried: int
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """The datums of a held window from its `done` up to `upto` that one request carries."""
-
-    held: Held
-    upto: int
 
 
 class Spool(Database):

@@ -22,7 +22,7 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
     """No answer that says whether they were taken."""
     REFUSED = "refused"
-    """Not taken: at least one of them never will be."""
+    """Not taken: at least one of them never will be, or the request was wrong as a whole."""
 
 
 @dataclass(frozen=True, slots=True)

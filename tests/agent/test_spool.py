@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.database import CorruptError, SpoolError
+from agent.held import Piece
 from agent.sample import Datum
-from agent.spool import Piece, Spool
+from agent.spool import Spool
 from core.catalogue import gpu as gpus
 from core.catalogue import host
 from tests.agent.fakes import NOON, datum, window

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent import store as module
-from agent.spool import FILE, Piece, Spool
+from agent.held import Piece
+from agent.spool import FILE, Spool
 from agent.store import LIMITS_SECONDS, OLDEST, RESERVED_BYTES, Occupied, Store
 from tests.agent.fakes import NOON, FakeClock, window
 
