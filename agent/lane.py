@@ -36,6 +36,8 @@ class Lane:
         self.sink = sink
         self.pace = Pace()
         self.requests = 0
+        self.searching = False
+        """What spoils a request of it is being sought: no other is made meanwhile."""
         self.quiet = False
         """Trouble is not logged: the caller tells of it."""
         self._clock = clock

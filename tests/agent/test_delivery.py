@@ -1,5 +1,6 @@
 import logging
-from datetime import timedelta
+import threading
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -199,6 +200,35 @@ def test_bad_datums_alone_are_set_aside_once_the_sink_has_taken_others():
     assert 0 == delivery.left()
     assert {"datums_quarantined": 2} == store.counts()
     assert 6 == len(sink.taken)
+
+
+def test_a_long_search_keeps_no_other_sink_waiting():
+    closed, well = FakeSink(poison=lambda item: True), FakeSink()
+    closed.name = "closed"
+    delivery, store, clock = make(closed, well)
+    begin = clock.now()
+    offered: list[datetime] = []
+    late: list[timedelta] = []
+
+    def pass_time(seconds):
+        while (clock.now() - begin) // timedelta(minutes=1) >= len(offered):
+            offered.append(clock.now())
+            delivery.offer(window(len(offered) - 1, 200))
+
+    def arrive(item):
+        late.append(clock.now() - offered[minutes([item])[0]])
+        return False
+
+    well.poison = arrive
+    clock.woken = pass_time
+    pass_time(0)
+    while len(closed.requests) < 1000:
+        delivery.turn()
+        clock.sleep(1, threading.Event())
+
+    assert len(offered) >= 8
+    assert max(late) < timedelta(seconds=3)
+    assert store.depth("fake") <= 1 < store.depth("closed")
 
 
 def test_more_bad_datums_before_the_good_ones_than_a_short_search_goes_through_are_found():
