@@ -195,7 +195,12 @@ def _check(config: Config) -> list[str]:
     ]
     problems += [
         f"{key}: {value!r} is not ASCII, as CloudWatch's dimension values must be"
-        for key, value in (("instance_id", config.instance_id), ("host", config.host))
+        for key, value in (
+            ("instance_id", config.instance_id),
+            ("host", config.host),
+            *(("disk_paths", path) for path in config.disk_paths),
+            *(("files", path) for path in config.files),
+        )
         if not value.isascii()
     ]
     problems += [

@@ -30,6 +30,7 @@ _ENDPOINT_FORMS = {
     ),
 }
 _RATE = r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)"
+_OWN_DIMENSIONS = ("InstanceId", "host")
 _OWNER = r"[\w.@+=:/-]{0,64}"
 
 
@@ -91,6 +92,17 @@ def _agent(it: "Agent") -> Iterator[Finding]:
                 )
             if path in paths[:index]:
                 yield f"{key}[{index}]", f"{quoted(path)} is there already; each path once would be right"
+    for key, names in (
+        ("statsd_tags", it.statsd_tags),
+        ("otlp_attributes", it.otlp_attributes),
+        *((f"scrape[{number}].labels", page.labels) for number, page in enumerate(it.scrape)),
+    ):
+        for index, name in enumerate(names):
+            if name in _OWN_DIMENSIONS:
+                right = "one that the application calls otherwise would be right"
+                yield f"{key}[{index}]", f"{quoted(name)} is a dimension of every series already; {right}"
+            if name in names[:index]:
+                yield f"{key}[{index}]", f"{quoted(name)} is there already; each once would be right"
     for index, name in enumerate(it.high_resolution):
         if metrics.find("CWAgent", name) is None:
             yield (

@@ -136,3 +136,11 @@ def test_every_key_is_explained_in_the_readme():
     rows = "\n".join(line.split("|")[1] for line in readme.splitlines() if line.startswith("|"))
 
     assert [] == [key for key in Config.__struct_fields__ if f"`{key}`" not in rows]
+
+
+def test_paths_that_no_dimension_can_hold_are_refused():
+    with pytest.raises(ConfigError) as caught:
+        load('disk_paths = ["/données"]\nfiles = ["/ü"]')
+
+    assert "disk_paths: '/données' is not ASCII" in str(caught.value)
+    assert "files: '/ü' is not ASCII" in str(caught.value)

@@ -151,6 +151,8 @@ def test_a_wrong_type_is_named_with_the_right_one(section, message):
         ("[agent]\ndisk_paths = ['data']", 'agent.disk_paths[0]: "data" is malformed; an absolute path such as /data'),
         ("[agent]\nfiles = ['/è']", 'agent.files[0]: "/è" is malformed; an absolute path such as /data'),
         ("[agent]\nhigh_resolution = ['cpu']", 'agent.high_resolution[0]: "cpu" is no metric of hosts; one of'),
+        ("[agent]\nstatsd_tags = ['host']", 'agent.statsd_tags[0]: "host" is a dimension of every series already'),
+        ("[agent]\notlp_attributes = ['m', 'm']", 'agent.otlp_attributes[1]: "m" is there already; each once'),
         ("[agent]\ntier = 'all'", 'agent.tier: "all" is not one of'),
         ("[[agent.scrape]]\nurl = 'x'\nmetrics = ['*']", 'agent.scrape[0].url: "x" is malformed; a page such as'),
         (
