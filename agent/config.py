@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from core.catalogue.agent_metric import OWN_DIMENSIONS
+
 COLLECTORS = (
     *("gpu", "cpu", "load", "pressure", "memory", "swap", "disk", "diskio", "network", "tcp", "processes", "clock"),
     *("allowances", "files", "container", "kubernetes", "amd", "neuron"),
@@ -14,9 +16,6 @@ COLLECTORS = (
 
 SINKS = ("cloudwatch", "otlp", "emf", "mlflow", "prometheus", "stdout")
 """The names that `sinks` may list; agent/sinks/registry.py makes each."""
-
-OWN_DIMENSIONS = ("InstanceId", "host")
-"""One of them is on every series: no tag, attribute or label of an application can be."""
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]

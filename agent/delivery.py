@@ -14,7 +14,7 @@ from agent.clock import Clock
 from agent.database import SpoolError
 from agent.lane import REPEAT_LOG_SECONDS, Lane
 from agent.packing import gather
-from agent.requests import Requests
+from agent.request import Requests
 from agent.sample import Window
 from agent.sinks import Durable, Live
 from agent.store import Store
@@ -78,13 +78,14 @@ class Delivery:
     def offer(self, window: Window) -> None:
         """Commit a window to the store, from where it is sent; live sinks that lag miss it.
 
-        One that the store cannot hold is lost and logged: those before and after it are not.
+        One that the store cannot hold is lost, logged and counted: those before and after it are not.
         """
         if self._lanes:
             try:
                 self._store.add(window)
             except Exception:
                 log.exception("window lost: the store cannot hold it", extra={"start": window.start})
+                self._store.lost()
             self._wake.set()
         if self._live:
             try:

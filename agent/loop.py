@@ -15,7 +15,7 @@ from core.catalogue import host
 log = logging.getLogger(__name__)
 
 FIRST_ROUND = "first samples taken"
-"""Logged with the `start` of the first window once there is something in it."""
+"""Logged with the `start` of the first window once everything has been looked at."""
 TOGETHER = range(5, 13)
 """The looks of so many rounds are understood together, where nobody is to be shown their samples at once."""
 REPEAT_LOG_SECONDS = 300.0

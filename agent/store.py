@@ -104,6 +104,11 @@ class Store:
                 self._tended = float("-inf")
             self._complain(error)
 
+    def lost(self) -> None:
+        """Count a window that could not be held: one that no record can be made of."""
+        with self._lock:
+            self._memory.count("windows_lost")
+
     def tend(self) -> None:
         """Go back to the disk; now and then drop what no sink would take any more, and keep within the limits."""
         now = self._clock.monotonic()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import config_routing
 from core.catalogue import metrics
+from core.catalogue.agent_metric import OWN_DIMENSIONS
 from core.catalogue.alarm import Subject
 from core.catalogue.instances import TYPES
 from core.config_routing import quoted
@@ -30,7 +31,6 @@ _ENDPOINT_FORMS = {
     ),
 }
 _RATE = r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)"
-_OWN_DIMENSIONS = ("InstanceId", "host")
 _OWNER = r"[\w.@+=:/-]{0,64}"
 
 
@@ -98,7 +98,7 @@ def _agent(it: "Agent") -> Iterator[Finding]:
         *((f"scrape[{number}].labels", page.labels) for number, page in enumerate(it.scrape)),
     ):
         for index, name in enumerate(names):
-            if name in _OWN_DIMENSIONS:
+            if name in OWN_DIMENSIONS:
                 right = "one that the application calls otherwise would be right"
                 yield f"{key}[{index}]", f"{quoted(name)} is a dimension of every series already; {right}"
             if name in names[:index]:

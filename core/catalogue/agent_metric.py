@@ -15,12 +15,15 @@ CLOUDWATCH_AGENT_ETHTOOL = (
 AGENT = "agent/"
 """The metric is the agent's own."""
 
+OWN_DIMENSIONS = ("InstanceId", "host")
+"""One of them, by which hosts go on EC2 and elsewhere, is on every series of the agent: no application's tag can be."""
+
 _STATISTICS = ("Average", "Sum", "Minimum", "Maximum", "SampleCount")
 
 
 def sets(*names: str) -> tuple[frozenset[str], ...]:
     """A series of each host with these further dimensions, under either name that hosts go by."""
-    return tuple(frozenset({host, *names}) for host in ("InstanceId", "host"))
+    return tuple(frozenset({host, *names}) for host in OWN_DIMENSIONS)
 
 
 HOST = sets()

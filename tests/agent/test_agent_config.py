@@ -4,9 +4,10 @@ import pytest
 
 from agent.collectors.registry import COLLECTORS
 from agent.config import COLLECTORS as NAMES
-from agent.config import OWN_DIMENSIONS, Config, ConfigError, load
+from agent.config import Config, ConfigError, load
 from agent.identity import Identity
 from agent.sources import read
+from core.catalogue.agent_metric import OWN_DIMENSIONS
 from tests.agent.fakes import NOON, loopback
 
 

@@ -380,7 +380,7 @@ def test_the_thread_outlives_a_turn_that_fails(caplog, monkeypatch):
 
 def test_a_window_that_the_store_cannot_hold_is_told_of_and_the_next_is_sent(caplog):
     sink = FakeSink()
-    delivery, _, clock = make(sink)
+    delivery, store, clock = make(sink)
     delivery.offer(window(0, 0, Datum(host.DISK_USED, (), 1.0, 1.0, 1.0, 1, (1.0,), (-5,))))
     delivery.offer(window(1))
 
@@ -388,6 +388,7 @@ def test_a_window_that_the_store_cannot_hold_is_told_of_and_the_next_is_sent(cap
 
     assert [1] == minutes(sink.taken)
     assert "window lost: the store cannot hold it" in caplog.text
+    assert {"windows_lost": 1} == store.counts()
 
 
 def test_trouble_is_logged_once_until_it_ends(caplog):

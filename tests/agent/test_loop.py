@@ -1,12 +1,7 @@
 import logging
-import math
 from datetime import timedelta
-from functools import partial
 
-from hypothesis import given
-from hypothesis import strategies as st
-
-from agent.aggregate import LARGEST_VALUE, MOST_SAMPLES, Aggregate, window_start
+from agent.aggregate import Aggregate
 from agent.clock import Bell
 from agent.loop import Loop
 from agent.sample import NoData, Sample, Window
@@ -63,16 +58,6 @@ def test_a_pace_quicker_than_the_rounds_changes_nothing():
     loop.close()
 
     assert series(windows[0], "system_load1")[""].count == 6
-
-
-def test_what_an_application_counted_many_times_as_a_whole_number_is_summed_exactly():
-    aggregate = Aggregate(ME)
-
-    aggregate.add(Sample(host.NET_BYTES_RECV, 1234567, times=3))
-    window = aggregate.close(NOON, MINUTE)
-
-    (datum,) = window.datums
-    assert (datum.total, datum.values, datum.counts) == (3 * 1234567, (1234567.0,), (3,))
 
 
 def test_one_failing_collector_is_counted_and_never_stops_the_others():
@@ -182,76 +167,6 @@ def test_stopping_hands_on_the_open_window():
     assert series(windows[0], "system_load1")[""].total == 2.0
 
 
-def test_what_is_no_number_for_cloudwatch_is_dropped_and_counted():
-    aggregate = Aggregate(ME)
-    for value in (math.nan, math.inf, -math.inf, 2 * LARGEST_VALUE, 1.0):
-        aggregate.add(Sample(host.SYSTEM_LOAD1, value))
-
-    window = aggregate.close(NOON, MINUTE)
-
-    assert window.dropped == 4
-    assert (1.0, 1) == (window.datums[0].total, window.datums[0].count)
-
-
-def test_each_window_begins_empty():
-    aggregate = Aggregate(ME)
-    aggregate.add(Sample(host.SYSTEM_LOAD1, math.nan))
-    aggregate.close(NOON, MINUTE)
-
-    window = aggregate.close(NOON, MINUTE)
-
-    assert ((), 0) == (window.datums, window.dropped)
-
-
-def aggregated(metric, values, **arguments):
-    aggregate = Aggregate(ME, **arguments)
-    for value in values:
-        aggregate.add(Sample(metric, value, (("path", "/"),)))
-    (datum,) = aggregate.close(NOON, MINUTE).datums
-    return datum
-
-
-@given(st.lists(st.floats(0, 1e12), min_size=1))
-def test_a_gauge_has_its_values_to_three_significant_digits(values):
-    datum = aggregated(host.DISK_USED, values)
-
-    rounded = [float(f"{value:.3g}") for value in values] if len(set(values)) > 1 else values
-    assert sorted(rounded) == sorted(
-        value for value, count in zip(datum.values, datum.counts, strict=True) for _ in range(count)
-    )
-    assert (min(rounded), max(rounded), len(values)) == (datum.minimum, datum.maximum, datum.count)
-    assert math.isclose(sum(rounded), datum.total, rel_tol=1e-9, abs_tol=1e-3)
-    assert math.isclose(sum(values), datum.total, rel_tol=5e-3, abs_tol=1e-3)
-    assert (*ME, ("path", "/")) == datum.dimensions
-
-
-@given(st.lists(st.integers(0, 10**12).map(float), min_size=1))
-def test_what_is_counted_is_exact(values):
-    assert sum(values) == aggregated(host.NET_BYTES_SENT, values).total
-
-
-def test_a_gauge_that_stands_still_is_exact():
-    assert (25276502016.0,) == aggregated(host.MEM_TOTAL, [25276502016.0] * 12).values
-
-
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1).filter(lambda values: min(values) < 0))
-def test_signed_values_are_a_statistic_set(values):
-    datum = aggregated(host.SYSTEM_LOAD1, values)
-
-    assert ((), ()) == (datum.values, datum.counts)
-    assert len(values) == datum.count
-
-
-def test_a_flood_of_samples_is_counted_by_value():
-    aggregate = Aggregate(ME)
-    for number in range(3 * MOST_SAMPLES):
-        aggregate.add(Sample(host.SYSTEM_LOAD1, number / 7))
-    (series,) = aggregate._series.values()
-
-    assert len(series.samples) < MOST_SAMPLES
-    assert 3 * MOST_SAMPLES == aggregate.close(NOON, MINUTE).datums[0].count
-
-
 def test_a_metric_of_high_resolution_has_a_datum_a_second():
     clock = FakeClock()
     load = FakeCollector(Sample(host.SYSTEM_LOAD1, 1.5), Sample(host.SYSTEM_LOAD5, 1.5))
@@ -291,166 +206,6 @@ def test_a_fault_is_handed_on_at_once_and_not_again():
         series(windows[1], "gpu_xid_critical")[""].count,
     )
     assert 3 == series(windows[1], "system_load1")[""].count
-
-
-class FakePressing(FakeCollector):
-    """Presses for as many looks as are `waiting`."""
-
-    waiting = 0
-    ring = None
-
-    def pressing(self):
-        return self.waiting > 0
-
-    def notify(self, ring):
-        self.ring = ring
-
-    def collect(self):
-        self.waiting = max(0, self.waiting - 1)
-        return super().collect()
-
-
-def test_what_cannot_wait_is_looked_at_when_it_comes_however_long_the_interval():
-    clock, stop = FakeClock(), Bell()
-    gpu = FakePressing(Sample(gpus.GPU_XID_CRITICAL, 0.0))
-
-    def woken(_):
-        if clock.now() == NOON + timedelta(seconds=20) and gpu.ring is not None:  # but it was 3 s past noon
-            clock.advance(-17)
-            gpu.samples, gpu.waiting = (Sample(gpus.GPU_XID_CRITICAL, 1.0),), 2
-            gpu.ring()
-            gpu.ring = None
-        elif len(clock.asleep) == 2:
-            stop.end()
-
-    clock.woken = woken
-    loop, windows = make({"gpu": gpu}, clock, pressing={"gpu": gpu}, sample_every=timedelta(seconds=20))
-
-    loop.run(stop)
-
-    assert [timedelta(seconds=4)] * 2 + [MINUTE] == [window.length for window in windows]
-    assert gpu.looks == 1 + 2, "the first may leave something out, the second looks closer"
-    assert clock.asleep == [20.0, 17.0], "nothing else wakes it"
-
-
-class EndedTooSoon(Bell):
-    def clear(self):
-        self.end()
-        super().clear()
-
-
-def test_a_bell_that_is_ended_just_before_it_is_cleared_ends_the_rest_all_the_same():
-    clock, gpu, stop = FakeClock(), FakePressing(), EndedTooSoon()
-    loop, windows = make({"gpu": gpu}, clock, pressing={"gpu": gpu})
-
-    loop.run(stop)
-
-    assert (gpu.looks, len(windows), clock.asleep) == (1, 1, [])
-
-
-class FakeDeferring(FakeCollector):
-    """What it sees is the number of the look, and understanding it may fail."""
-
-    def __init__(self, *, spoilt=()):
-        super().__init__()
-        self.spoilt = spoilt
-        self.understood = []
-
-    def look(self):
-        self.looks += 1
-        return partial(self._samples, self.looks)
-
-    def _samples(self, number):
-        self.understood.append(number)
-        if number in self.spoilt:
-            raise ValueError(number)
-        yield Sample(host.SYSTEM_LOAD1, number)
-
-
-def test_looks_that_are_deferred_are_understood_twelve_at_a_time():
-    clock, collector = FakeClock(), FakeDeferring()
-    loop, _ = make({"load": collector}, clock)
-
-    understood = []
-    for _ in range(13):
-        loop.round(NOON)
-        understood.append(len(collector.understood))
-        clock.advance(4)
-
-    assert understood == [0] * 11 + [12] * 2
-
-
-def test_they_are_understood_earlier_in_a_round_that_has_more_to_do_and_before_the_window_closes():
-    clock, collector = FakeClock(), FakeDeferring()
-    loop, windows = make({"load": collector, "slow": FakeCollector()}, clock, every={"slow": 28.0})
-
-    understood = []
-    for _ in range(15):
-        loop.round(clock.now())
-        understood.append(len(collector.understood))
-        clock.advance(4)
-    loop.round(clock.now())  # the next minute's first
-
-    assert understood == [0] * 8 + [9] * 7
-    assert collector.understood == list(range(1, 16))
-    assert series(windows[0], "system_load1")[""].values == tuple(map(float, range(1, 16)))
-    assert series(windows[0], "agent_heartbeat")[""].count == 15
-
-
-def test_deferred_looks_keep_their_seconds_and_are_judged_each_for_itself():
-    clock, collector = FakeClock(), FakeDeferring(spoilt={2})
-    aggregate = Aggregate(ME, high_resolution=["system_load1"])
-    loop, windows = make({"load": collector}, clock, aggregate=aggregate)
-
-    for _ in range(3):
-        loop.round(clock.now())
-        clock.advance(5)
-    loop.close()
-
-    loads = [one for one in windows[0].datums if one.metric.name == "system_load1"]
-    assert [(one.second, one.values) for one in loads] == [(1, (1.0,)), (11, (3.0,))]
-    success = series(windows[0], "agent_collector_success")["load"]
-    assert (success.total, success.count) == (2, 3)
-
-
-class FakeBlind(FakeDeferring):
-    def look(self):
-        raise OSError
-
-
-def test_a_look_that_fails_is_counted_though_there_is_nothing_to_understand():
-    loop, windows = make({"load": FakeBlind()}, FakeClock())
-
-    loop.round(NOON)
-    loop.close()
-
-    success = series(windows[0], "agent_collector_success")["load"]
-    assert (success.total, success.count) == (0, 1)
-
-
-def test_who_is_shown_samples_is_shown_them_in_their_round():
-    seen: list[Sample] = []
-    collector = FakeDeferring()
-    loop, _ = make({"load": collector}, FakeClock(), observers=[seen.append])
-
-    loop.round(NOON)
-
-    assert [(sample.metric.name, sample.value) for sample in seen] == [("agent_heartbeat", 1), ("system_load1", 1)]
-
-
-def test_a_collector_that_says_how_long_it_will_have_nothing_is_not_asked_meanwhile():
-    clock, collector = FakeClock(), FakeCollector(error=NoData(12.0))
-    other = FakeCollector(Sample(host.MEM_USED, 1))
-    loop, _ = make({"gpu": collector, "other": other}, clock)
-
-    looks = []
-    for _ in range(6):
-        loop.round(clock.now())
-        looks.append(collector.looks)
-        clock.advance(5)
-
-    assert looks == [1, 1, 1, 2, 2, 2]
-    assert other.looks == 6
 
 
 def test_observers_see_each_sample_at_once_and_at_its_windows_end_how_the_looks_went():
@@ -502,13 +257,3 @@ def test_a_machine_that_slept_goes_on_with_the_present_minute():
 
     assert [NOON, NOON + timedelta(hours=8)] == [window.start for window in windows]
     assert [1, 2] == [series(window, "agent_heartbeat")[""].count for window in windows]
-
-
-@given(st.integers(0, 10**7), st.sampled_from([60, 120, 300]))
-def test_windows_are_whole_multiples_of_their_length(seconds, length):
-    now = NOON + timedelta(seconds=seconds)
-
-    start = window_start(now, timedelta(seconds=length))
-
-    assert start <= now < start + timedelta(seconds=length)
-    assert start.timestamp() % length == 0
